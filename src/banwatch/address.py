@@ -1,0 +1,136 @@
+"""
+Addresses as canonical text, and the units in which attackers are counted.
+
+Text and not objects: a str keeps its hash, so that it is the fastest dictionary key there is, and it is what the store, the
+log and the client show. A single address is written without /32 or /128. Pure.
+"""
+
+import socket
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from banwatch.model import Target
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_MAPPED = ip_network("::ffff:0:0/96")
+_PER_HOST = tuple(ip_network(text) for text in ("fc00::/7", "64:ff9b::/96", "2001::/32"))
+_SIX_TO_FOUR = ip_network("2002::/16")
+_LINK_LOCAL = ip_network("fe80::/10")
+
+
+@lru_cache(maxsize=65536)
+def canonical_ip(text: str) -> str | None:
+    """
+    The address in `text` in canonical form, or None if there is none.
+
+    Surrounding brackets and an IPv6 zone (%eth0) are dropped, and ::ffff:a.b.c.d becomes a.b.c.d. Octets with leading
+    zeros and other look-alikes (192.030.0.6, 999.1.1.1) are no addresses: two programs would read them as two hosts.
+    """
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    text = text.partition("%")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if address.version == 6 and (mapped := address.ipv4_mapped) is not None:
+        return str(mapped)
+    return str(address)
+
+
+def render_network(network: Network) -> str:
+    """Canonical text of a network: without the prefix length when it is one address."""
+    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
+
+
+def parse_network(text: str) -> Network:
+    """
+    The network that `text` names; a bare address is a network of one.
+
+    IPv4 inside ::ffff:0:0/96 is IPv4.
+
+    Raises:
+        ValueError: it is no address or network, or it has host bits set; the message says which.
+    """
+    bare = text.strip()
+    if bare.startswith("[") and bare.endswith("]"):
+        bare = bare[1:-1]
+    network = ip_network(bare)
+    if network.version == 6 and network.prefixlen >= 96 and network.subnet_of(_MAPPED):  # type: ignore[arg-type]
+        return IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+    return network
+
+
+def parse_who(text: str) -> Target:
+    """
+    The target that an operator named: an address, a network, or `login:NAME`.
+
+    Raises:
+        ValueError: none of these, with what was expected.
+    """
+    if text.startswith("login:"):
+        name = text.removeprefix("login:")
+        if not name:
+            raise ValueError("expected a name after login:")
+        return Target("login", name)
+    try:
+        return Target("net", render_network(parse_network(text)))
+    except ValueError as error:
+        raise ValueError(f"expected an address, a network or login:NAME, got {text!r} ({error})") from None
+
+
+@lru_cache(maxsize=65536)
+def network_of(ip: str, prefix4: int, prefix6: int) -> str:
+    """Canonical text of the network of `ip` (canonical) with `prefix4` or `prefix6` bits."""
+    network = ip_network((ip, prefix6 if ":" in ip else prefix4), strict=False)
+    return render_network(network)
+
+
+@lru_cache(maxsize=65536)
+def unit_of(ip: str) -> str | None:
+    """
+    What an attacker at `ip` (canonical) is counted and banned by, as far as the address alone tells.
+
+    An IPv4 address by itself; IPv6 by /64, because that is what one customer gets, but by /128 where many customers share
+    a /64 (unique local, NAT64, Teredo), by /48 within 6to4, and not at all (None) for link-local: such a host is on this
+    very wire. On-link prefixes, which need to know this host, are the business of jail/ignoreip.py.
+    """
+    if ":" not in ip:
+        return ip
+    address = IPv6Address(ip)
+    if address in _LINK_LOCAL:
+        return None
+    if address in _SIX_TO_FOUR:
+        return network_of(ip, 32, 48)
+    if any(address in network for network in _PER_HOST):
+        return ip
+    return network_of(ip, 32, 64)
+
+
+def family_of(who: str) -> int:
+    """4 or 6, for canonical text of an address or network."""
+    return 6 if ":" in who else 4
+
+
+def pack(who: str) -> tuple[bytes, int]:
+    """
+    The 4 or 16 bytes of an address or network in canonical text, and its prefix length.
+
+    Raises:
+        OSError: not canonical text of an address.
+    """
+    address, _, prefix = who.partition("/")
+    if ":" in address:
+        return socket.inet_pton(socket.AF_INET6, address), int(prefix or 128)
+    return socket.inet_pton(socket.AF_INET, address), int(prefix or 32)
+
+
+def unpack(address: bytes, prefixlen: int) -> str:
+    """The inverse of `pack`: canonical text of 4 or 16 bytes and a prefix length."""
+    if len(address) == 4:
+        text, longest = socket.inet_ntop(socket.AF_INET, address), 32
+    else:
+        text, longest = str(IPv6Address(address)), 128
+    return text if prefixlen == longest else f"{text}/{prefixlen}"

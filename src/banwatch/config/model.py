@@ -1,0 +1,190 @@
+"""
+The configuration as frozen values, after every file was read and every key was found right.
+
+Durations are seconds; None as a bantime is `forever`. `Mark` remembers where a value was written, for messages about it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from banwatch.model import By
+
+Enabled = Literal["auto", "true", "false"]
+Wanted = Literal["auto", "journal", "logs"]
+PortRange = tuple[int, int]
+
+
+class Mark(NamedTuple):
+    """Where something is written; lines count from 1, 0 means the file as a whole."""
+
+    file: str
+    line: int
+
+
+class Problem(NamedTuple):
+    """
+    One thing that is wrong with the configuration.
+
+    `key` is the dotted path within the file ("sshd.rules.ip.bantime"). `expected` is what would be right. `got` is what
+    stands there, as written; empty when something is missing. `jail` is the jail that cannot run because of it, `filter`
+    the filter; None when it is nobody's alone. A warning does not stop anything.
+    """
+
+    file: str
+    line: int
+    key: str
+    expected: str
+    got: str
+    jail: str | None = None
+    filter: str | None = None
+    warning: bool = False
+
+
+class Limit(NamedTuple):
+    """maxretry attempts whose age is at most findtime seconds."""
+
+    maxretry: int
+    findtime: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """
+    What a jail counts, and what it does at the limit.
+
+    Args:
+        count: the kinds that count.
+        prefix: for `by: net` the bits of an IPv4 and of an IPv6 network.
+        ban: of `key` (what was counted), `hosts` (the addresses that took part) and `net` (the network of the last address).
+    """
+
+    name: str
+    count: frozenset[str]
+    by: By
+    limit: Limit
+    bantime: float | None
+    prefix: tuple[int, int] = (24, 48)
+    ban: tuple[str, ...] = ("key",)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One service that a jail watches: the filter and where its lines are."""
+
+    filter: str
+    logs: tuple[str, ...] = ()
+    journal: tuple[str, ...] = ()
+    source: Wanted = "auto"
+    timezone: str | None = None
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class JailSpec:
+    """
+    Args:
+        ports: inclusive ranges; None is every tcp and udp port.
+        ignoreip: addresses and networks in canonical text.
+        set: stem of existing sets to use instead of banwatch-<jail>; None is our own.
+    """
+
+    name: str
+    enabled: Enabled = "auto"
+    enforce: bool = True
+    watch: tuple[Watch, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    bantime: float | None = 600.0
+    ports: tuple[PortRange, ...] | None = None
+    protocol: tuple[str, ...] = ("tcp",)
+    interface: str | None = None
+    action: Literal["drop", "reject"] = "drop"
+    ignoreip: tuple[str, ...] = ()
+    set: str | None = None
+    marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A log line and what it has to give: the kind, or None when it must not match, and the captures to compare."""
+
+    log: str
+    kind: str | None
+    expect: Mapping[str, str]
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class FilterSpec:
+    """
+    A filter as written. `header` is a list of names (syslog, none) or regexes, tried in order; `failregex` and `hintregex`
+    go by kind. `marks` knows the line of each entry by its path ("failregex.auth[0]").
+    """
+
+    name: str
+    description: str = ""
+    program: str | None = None
+    header: tuple[str, ...] = ("syslog",)
+    date: str | None = None
+    failregex: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hintregex: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    successregex: tuple[str, ...] = ()
+    ignoreregex: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+    marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LogSpec:
+    to: str = "stderr"
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSpec:
+    """Where /metrics is served; host is a loopback address, port 0 switches it off."""
+
+    host: str = "127.0.0.1"
+    port: int = 9191
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSpec:
+    """`ask` says whether others than root and the group may read."""
+
+    socket: str = "/run/banwatch/banwatch.sock"
+    group: str = "banwatch"
+    ask: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallSpec:
+    backend: Literal["auto", "ipset", "null"] = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonSpec:
+    """banwatch.yaml: the daemon itself."""
+
+    log: LogSpec = LogSpec()
+    metrics: MetricsSpec = MetricsSpec()
+    control: ControlSpec = ControlSpec()
+    firewall: FirewallSpec = FirewallSpec()
+    ignoreip: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """
+    Everything that was read. `jails` holds what can run, by name; `problems` every problem and warning of all files. The
+    jails that were left out because of a problem are in `broken`, with their problems in `problems`.
+    """
+
+    daemon: DaemonSpec
+    jails: Mapping[str, JailSpec]
+    filters: Mapping[str, FilterSpec]
+    problems: tuple[Problem, ...] = ()
+    broken: tuple[str, ...] = ()
+    directory: Path | None = None

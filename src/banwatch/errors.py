@@ -1,0 +1,77 @@
+"""
+Every error banwatch raises on purpose.
+
+    BanwatchError
+    ├── ConfigError      the operator's: files, keys, regexes, arguments
+    ├── SourceError      the world's: a log that cannot be read
+    ├── FirewallError    the world's: the kernel refused, or lacks something
+    └── ControlError     the peer's: a request that cannot be honoured
+
+Whose fault it is decides the type. A plain exception is a fault of ours and keeps its traceback.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from banwatch.config.model import Problem
+
+EXIT_DONE = 0
+EXIT_REFUSED = 1
+EXIT_USAGE = 2
+EXIT_UNREACHABLE = 69
+EXIT_CONFIG = 78
+
+
+class BanwatchError(Exception):
+    """
+    What went wrong, in one line, and how the operator gets out of it.
+
+    Args:
+        message: lower case, no full stop.
+        hint: what to do about it; empty when the message says it all.
+    """
+
+    code = EXIT_REFUSED
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigError(BanwatchError):
+    """The configuration cannot be used; `problems` holds all of them, sorted by file and line."""
+
+    code = EXIT_CONFIG
+
+    def __init__(self, message: str, hint: str = "", problems: "Sequence[Problem]" = ()) -> None:
+        super().__init__(message, hint)
+        self.problems = tuple(problems)
+
+
+class SourceError(BanwatchError):
+    """A log cannot be read."""
+
+
+class FirewallError(BanwatchError):
+    """
+    The kernel, or a program that speaks to it, refused.
+
+    Args:
+        errno: the kernel's number when there is one; ipset's own start at 4096.
+    """
+
+    code = EXIT_UNREACHABLE
+
+    def __init__(self, message: str, hint: str = "", errno: int | None = None) -> None:
+        super().__init__(message, hint)
+        self.errno = errno
+
+
+class ControlError(BanwatchError):
+    """A request on the control socket that is refused; `code` is the client's exit code."""
+
+    def __init__(self, message: str, hint: str = "", code: int = EXIT_REFUSED) -> None:
+        super().__init__(message, hint)
+        self.code = code
