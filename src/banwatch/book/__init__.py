@@ -1,0 +1,1 @@
+"""Who is banned until when, and why: pure, the single owner of bans."""

@@ -1,0 +1,113 @@
+"""
+The book of bans. Pure: time is an argument, and what follows from a change is returned, never done.
+
+There is one entry for each (jail, target). An allowed address is an entry of the reserved jail model.ALLOW.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from banwatch.book.timers import Timers
+from banwatch.model import Ban, By, Target, Unban
+
+Key = tuple[str, Target]
+
+_NOBODY: Mapping[Target, Ban] = MappingProxyType({})
+
+_ADOPTED_SLACK = 2.0
+"""The kernel's remaining time is whole seconds, rounded: an adopted entry may seem to end that much later than meant."""
+
+
+class Book:
+    """Who is banned until when."""
+
+    def __init__(self) -> None:
+        self._jails: dict[str, dict[Target, Ban]] = {}
+        self._timers: Timers[Key] = Timers()
+        self.totals: dict[str, int] = {}
+        """Bans since the start by jail: those that were to be enforced on an address, each prolongation left out."""
+
+    def __len__(self) -> int:
+        return sum(map(len, self._jails.values()))
+
+    def __iter__(self) -> Iterator[Ban]:
+        return (ban for bans in self._jails.values() for ban in bans.values())
+
+    def get(self, jail: str, target: Target) -> Ban | None:
+        """The entry for (jail, target), or None."""
+        return self.of_jail(jail).get(target)
+
+    def of_jail(self, jail: str) -> Mapping[Target, Ban]:
+        """The entries of one jail by target, oldest first."""
+        return self._jails.get(jail, _NOBODY)
+
+    def ban(self, ban: Ban) -> Ban | None:
+        """
+        Write `ban` down: the entry that has to be enforced now, or None when nothing changes.
+
+        The later end wins. A ban that is in force is not weakened by one that is only recorded. The kernel's rounding does
+        not keep the reason of a ban from replacing "adopted".
+        """
+        key = (ban.jail, ban.target)
+        present = self.get(*key)
+        if present is not None and not self._outlasts(ban, present):
+            return None
+        if present is not None:
+            ban = replace(ban, at=present.at) if present.enforce == ban.enforce and present.origin != "adopted" else ban
+        if (present is None or present.enforce < ban.enforce) and ban.enforce and ban.target.realm == "net":
+            self.totals[ban.jail] = self.totals.get(ban.jail, 0) + 1
+        self._jails.setdefault(ban.jail, {})[ban.target] = ban
+        if ban.until is None:
+            self._timers.cancel(key)
+        else:
+            self._timers.set(key, ban.until)
+        return ban
+
+    def unban(self, jail: str, target: Target, now: float, why: str) -> Unban | None:
+        """Take (jail, target) out: what ended, or None if it was not there."""
+        ban = self._jails.get(jail, {}).pop(target, None)
+        if ban is None:
+            return None
+        self._timers.cancel((jail, target))
+        return Unban(ban, now, why)
+
+    def expire(self, now: float) -> list[Unban]:
+        """Take out every ban that has ended at `now`."""
+        ended: list[Unban] = []
+        for jail, target in self._timers.pop_due(now):
+            ended.append(Unban(self._jails[jail].pop(target), now, "expired"))
+        return ended
+
+    def next_expiry(self) -> float | None:
+        """When the next ban ends; None if none does."""
+        return self._timers.next_due()
+
+    def adopt(self, members: Mapping[Key, float | None], jails: Iterable[str], now: float) -> list[Ban]:
+        """
+        Take over what the kernel holds for `jails` and the book does not know: the new entries.
+
+        Args:
+            members: seconds left by (jail, target), None for an entry without an end.
+        """
+        known = set(jails)
+        adopted: list[Ban] = []
+        for (jail, target), left in members.items():
+            if jail not in known or target in self.of_jail(jail):
+                continue
+            until = None if left is None else now + left
+            by: By = "net" if "/" in target.who and not target.who.endswith("/64") else "ip"
+            ban = self.ban(Ban(jail, target, by, now, until, origin="adopted", why="found in the kernel's set"))
+            if ban is not None:
+                adopted.append(ban)
+        return adopted
+
+    def _outlasts(self, ban: Ban, present: Ban) -> bool:
+        if ban.enforce != present.enforce:
+            return ban.enforce
+        if present.until is None:
+            return False
+        if ban.until is None:
+            return True
+        slack = _ADOPTED_SLACK if present.origin == "adopted" and ban.origin != "adopted" else 0.0
+        return ban.until > present.until - slack
