@@ -1,0 +1,135 @@
+"""
+The first ban, from beginning to end: a real sshd, an attacker, banwatch, and the kernel that keeps the attacker out.
+
+    make demo
+
+All of it happens on a machine within this machine (machine.py): nobody else's network, logs or firewall is touched, and
+when the demo ends, or is ended, nothing is left of it.
+"""
+
+import signal
+import sys
+from threading import Event, Thread
+
+from demo.daemon import Daemon
+from demo.machine import ADDRESS4, Machine
+from demo.services import SSH, log, missing, ssh, start_rsyslogd, start_sshd
+
+ATTACKER = "198.51.100.7"
+NEIGHBOUR = "198.51.100.8"
+BANTIME = 15
+DROP_IN = f"""\
+sshd:
+  rules:
+    ip: {{limit: 3/10m, bantime: {BANTIME}s}}
+"""
+
+
+def tell(text: str) -> None:
+    """A step of the story."""
+    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n{text}", flush=True)
+
+
+def show(text: str, mark: str = "|") -> None:
+    """What some program said, one mark before each line."""
+    for line in text.rstrip("\n").splitlines():
+        print(f"  {mark} {line}", flush=True)
+
+
+def run_and_show(machine: Machine, daemon: Daemon, *argv: str) -> None:
+    """A command on the machine within, as it is typed there, and its output."""
+    show(" ".join(argv), "$")
+    done = daemon.client(*argv[1:]) if argv[0] == "banwatch-client" else machine.run(*argv, check=False)
+    show(done.stdout + done.stderr)
+
+
+def show_connection(machine: Machine, source: str) -> None:
+    """Whether a stranger gets a connection to port 22 now."""
+    show(f"{source} connects to {ADDRESS4}:{SSH} ... {'connected' if machine.connects(source, SSH) else 'no answer'}", ">")
+
+
+class LogView:
+    """The lines of auth.log that sshd writes, shown as they come."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._file = log(machine, "auth.log").open()
+        self._file.seek(0, 2)
+        self._over = Event()
+        self._thread = Thread(target=self._follow, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Shows what is there and ends."""
+        self._over.set()
+        self._thread.join()
+        self._file.close()
+
+    def _follow(self) -> None:
+        while True:
+            over = self._over.wait(0.05)
+            for line in self._file:
+                if "Failed password" in line:
+                    show(line)
+            if over:
+                return
+
+
+def tell_story(machine: Machine) -> None:
+    """The demo, on a machine that is up."""
+    tell("1. Debian's rsyslogd and sshd start on it, and banwatch with this file in /etc/banwatch/jails.d:")
+    start_rsyslogd(machine)
+    start_sshd(machine)
+    machine.write("/etc/banwatch/jails.d/demo.yaml", DROP_IN)
+    show(DROP_IN)
+    with Daemon(machine, each=lambda line: show(line, "*")) as daemon:
+        tell(f"2. {ATTACKER} guesses passwords; these lines appear in auth.log (|), and banwatch says (*):")
+        view = LogView(machine)
+        for _ in range(3):
+            ssh(machine, ATTACKER, "admin", "not the password")
+        daemon.await_line(f"Ban {ATTACKER}")
+        view.close()
+
+        tell("3. The third was one too many. Who asks is told:")
+        run_and_show(machine, daemon, "banwatch-client", "status", "sshd")
+
+        tell("4. The attacker gets no answer any more; the neighbour does:")
+        show_connection(machine, ATTACKER)
+        show_connection(machine, NEIGHBOUR)
+
+        tell("5. It is the kernel that keeps the attacker out, and that counts the seconds down; it needs no banwatch for it:")
+        run_and_show(machine, daemon, "ipset", "list", "banwatch-sshd-4")
+
+        tell(f"6. The ban lasts {BANTIME} s; now the rest of it passes:")
+        daemon.await_line(f"Unban {ATTACKER}", within=BANTIME + 10)
+        show_connection(machine, ATTACKER)
+
+        tell("7. A ban by hand, and its end by hand:")
+        run_and_show(machine, daemon, "banwatch-client", "ban", "sshd", ATTACKER, "--for", "1h")
+        show_connection(machine, ATTACKER)
+        run_and_show(machine, daemon, "banwatch-client", "unban", "sshd", ATTACKER)
+        show_connection(machine, ATTACKER)
+
+        tell("That was it; the machine within goes, and with it all that was done.")
+
+
+def main() -> int:
+    """The exit code: 0 when the story was told to its end."""
+    if absent := missing("sshd", "rsyslogd", "ssh", "ip", "ipset", "iptables"):
+        print(f"make demo: {absent}; as root `make demo` installs and runs everything", file=sys.stderr)
+        return 1
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    tell("A machine within this machine is made: its own network, processes and files, and strangers around it.")
+    try:
+        with Machine() as machine:
+            tell_story(machine)
+    except KeyboardInterrupt:
+        tell("Ended early; nothing is left of it.")
+        return 130
+    except (RuntimeError, TimeoutError) as error:
+        print(f"make demo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
