@@ -5,7 +5,6 @@ There is one entry for each (jail, target). An allowed address is an entry of th
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from banwatch.book.timers import Timers
@@ -53,8 +52,6 @@ class Book:
         present = self.get(*key)
         if present is not None and not self._outlasts(ban, present):
             return None
-        if present is not None:
-            ban = replace(ban, at=present.at) if present.enforce == ban.enforce and present.origin != "adopted" else ban
         if (present is None or present.enforce < ban.enforce) and ban.enforce and ban.target.realm == "net":
             self.totals[ban.jail] = self.totals.get(ban.jail, 0) + 1
         self._jails.setdefault(ban.jail, {})[ban.target] = ban
