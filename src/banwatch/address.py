@@ -19,6 +19,9 @@ _PER_HOST = tuple(ip_network(text) for text in ("fc00::/7", "64:ff9b::/96", "200
 _SIX_TO_FOUR = ip_network("2002::/16")
 _LINK_LOCAL = ip_network("fe80::/10")
 
+# RFC 5952 leaves a single zero group as it is; musl does not. Dotted quads (::192.0.2.7) are another matter of taste.
+_NTOP_IS_CANONICAL = socket.inet_ntop(socket.AF_INET6, bytes([0, 1, 0, 0] + [0, 1] * 6)) == "1:0:1:1:1:1:1:1"
+
 
 @lru_cache(maxsize=65536)
 def canonical_ip(text: str) -> str | None:
@@ -132,5 +135,7 @@ def unpack(address: bytes, prefixlen: int) -> str:
     if len(address) == 4:
         text, longest = socket.inet_ntop(socket.AF_INET, address), 32
     else:
-        text, longest = str(IPv6Address(address)), 128
+        text, longest = socket.inet_ntop(socket.AF_INET6, address), 128
+        if "." in text or not _NTOP_IS_CANONICAL:
+            text = str(IPv6Address(address))  # three times as slow
     return text if prefixlen == longest else f"{text}/{prefixlen}"

@@ -1,0 +1,68 @@
+"""
+What banwatch asks of a firewall: few verbs, each safe to repeat.
+
+The kernel ends every ban by its own clock, so that nothing here has to be called for that.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import Protocol
+
+from banwatch.config.model import JailSpec
+from banwatch.firewall.elements import Member
+from banwatch.firewall.wire import LONGEST
+from banwatch.model import Ban, Target
+
+Key = tuple[str, Target]
+"""What a ban is known by: its jail and its target."""
+
+
+class Firewall(Protocol):
+    """
+    Every verb raises FirewallError when the kernel, or a program that speaks to it, refuses. Targets that are logins are
+    nobody's business here, and are skipped.
+    """
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What this firewall does without, for `status` and the log ("no ip6tables: IPv6 is not covered")."""
+
+    async def setup(self, jails: Sequence[JailSpec]) -> None:
+        """
+        Have sets and rules for the jails that enforce, and for the allowed; what is in the sets already stays there. Sets
+        of ours that no jail uses any more are destroyed. What is right already is not touched.
+        """
+
+    async def ban(self, bans: Sequence[Ban], now: float) -> None:
+        """
+        Return when the kernel has acknowledged all of `bans`, one or 100,000; the later end of two in one call is that of
+        the later ban. A timeout is at most LONGEST: a longer ban has to be given again before that.
+
+        Raises:
+            FirewallError: `failed` says which, and why; all the others are in force.
+        """
+
+    async def unban(self, bans: Sequence[Key]) -> None:
+        """Return when none of `bans` is in the kernel; the same error as `ban`. Absent already is fine."""
+
+    async def members(self) -> Mapping[Key, Member]:
+        """All that is in the sets of the jails and of the allowed, with what each has matched."""
+
+    async def banned(self) -> Mapping[Key, float | None]:
+        """The same: seconds left, None is for ever."""
+
+    async def teardown(self) -> None:
+        """Leave nothing of ours: no rules, no chain, no sets. Works without a setup before it."""
+
+    async def close(self) -> None:
+        """Let go of what is open here; the kernel stays as it is."""
+
+
+def seconds_left(until: float | None, now: float) -> int:
+    """
+    The timeout that ends a ban at `until`: rounded up, so that it never ends early, at least 1, at most LONGEST; 0 for
+    None, because to the kernel 0 is for ever.
+    """
+    if until is None:
+        return 0
+    return min(max(ceil(until - now), 1), LONGEST)
