@@ -5,12 +5,13 @@ Every error banwatch raises on purpose.
     ├── ConfigError      the operator's: files, keys, regexes, arguments
     ├── SourceError      the world's: a log that cannot be read
     ├── FirewallError    the world's: the kernel refused, or lacks something
-    └── ControlError     the peer's: a request that cannot be honoured
+    ├── ControlError     the peer's: a request that cannot be honoured
+    └── UnreachableError no daemon answers on the control socket
 
 Whose fault it is decides the type. A plain exception is a fault of ours and keeps its traceback.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -70,8 +71,22 @@ class FirewallError(BanwatchError):
 
 
 class ControlError(BanwatchError):
-    """A request on the control socket that is refused; `code` is the client's exit code."""
+    """
+    A request on the control socket that is refused; `code` is the client's exit code.
 
-    def __init__(self, message: str, hint: str = "", code: int = EXIT_REFUSED) -> None:
+    Args:
+        problems: as the client gets them, {file, line, key, expected, got} each; empty when it is not about configuration.
+    """
+
+    def __init__(
+        self, message: str, hint: str = "", code: int = EXIT_REFUSED, problems: Sequence[Mapping[str, object]] = ()
+    ) -> None:
         super().__init__(message, hint)
         self.code = code
+        self.problems = tuple(problems)
+
+
+class UnreachableError(BanwatchError):
+    """Nobody answers on the control socket, or not in time, or not in its language."""
+
+    code = EXIT_UNREACHABLE
