@@ -1,0 +1,228 @@
+"""The Python client, over a real socket: to a server of ours, and to others."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from banwatch.client import DEFAULT_SOCKET, Client
+from banwatch.control.peer import Peer
+from banwatch.control.server import Server
+from banwatch.errors import ControlError, UnreachableError
+
+RESULTS: dict[str, object] = {
+    "ping": "pong",
+    "status": {"jails": [], "state": "ok", "problems": []},
+    "ban": {"banned": 1, "bans": [{"who": "192.0.2.7"}]},
+    "unban": {"unbanned": 2},
+    "allow": {"allowed": 3},
+    "reload": {"jails": ["sshd"], "problems": []},
+    "stop": "stopping",
+}
+
+
+class Silent:
+    def warning(self, event: str, **fields: object) -> None: ...
+
+    def error(self, event: str, **fields: object) -> None: ...
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Iterator[list[tuple[str, Mapping[str, Any]]]]:
+    """What a server at tmp_path/socket is asked; it answers everything in another thread."""
+    requests: list[tuple[str, Mapping[str, Any]]] = []
+
+    def handler(method: str) -> Callable[[Mapping[str, Any], Peer], Any]:
+        async def answer(params: Mapping[str, Any], peer: Peer) -> object:
+            requests.append((method, params))
+            if params.get("jail") == "nope":
+                raise ControlError("no jail 'nope'", "jails: manual, sshd")
+            return iter([{"who": "192.0.2.7"}]) if method == "banned" else RESULTS[method]
+
+        return answer
+
+    handlers = {method: handler(method) for method in (*RESULTS, "banned")}
+    loop = asyncio.new_event_loop()
+    ready, over = threading.Event(), asyncio.Event()
+
+    async def serve() -> None:
+        async with Server(str(tmp_path / "socket"), "banwatch-nobody", False, handlers, Silent()):
+            ready.set()
+            await over.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    ready.wait(10)
+    yield requests
+    loop.call_soon_threadsafe(over.set)
+    thread.join()
+    loop.close()
+
+
+@contextmanager
+def answering(path: Path, replies: list[bytes]) -> Iterator[None]:
+    """Another program at `path`: answers each connection's first bytes with the next of `replies` and hangs up."""
+
+    def serve() -> None:
+        for reply in replies:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(reply)
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield
+        thread.join()
+
+
+def failure(client: Client) -> tuple[str, str, int]:
+    with client, pytest.raises(UnreachableError) as caught:
+        client.ping()
+    return caught.value.message, caught.value.hint, caught.value.code
+
+
+def test_each_method_asks_and_answers(tmp_path: Path, asked: list[tuple[str, Mapping[str, Any]]]) -> None:
+    """What the caller says goes over the wire by name, and the answer comes back as Python values."""
+    with Client(tmp_path / "socket") as client:
+        assert client.ping() == "pong"
+        assert client.status() == client.status("sshd") == RESULTS["status"]
+        assert client.banned() == [{"who": "192.0.2.7"}]
+        assert client.ban(["192.0.2.7"]) == RESULTS["ban"]
+        assert client.ban(("192.0.2.7",), "sshd", None, force=True) == RESULTS["ban"]
+        assert client.unban(["192.0.2.7"], "sshd") == 2
+        assert client.unban(everyone=True) == 2
+        assert client.allow(["192.0.2.7"]) == 3
+        assert client.allow(["192.0.2.7"], 3600) == 3
+        assert client.reload() == RESULTS["reload"]
+        client.stop(flush=True)
+    assert asked == [
+        ("ping", {}),
+        ("status", {}),
+        ("status", {"jail": "sshd"}),
+        ("banned", {}),
+        ("ban", {"jail": None, "who": ["192.0.2.7"], "force": False}),
+        ("ban", {"jail": "sshd", "who": ["192.0.2.7"], "force": True, "for": None}),
+        ("unban", {"jail": "sshd", "who": ["192.0.2.7"]}),
+        ("unban", {"jail": None, "all": True}),
+        ("allow", {"who": ["192.0.2.7"]}),
+        ("allow", {"who": ["192.0.2.7"], "for": 3600}),
+        ("reload", {}),
+        ("stop", {"flush": True}),
+    ]
+
+
+def test_a_refusal_raises_with_its_hint(tmp_path: Path, asked: list[tuple[str, Mapping[str, Any]]]) -> None:
+    """And the client can go on afterwards."""
+    with Client(tmp_path / "socket") as client:
+        with pytest.raises(ControlError, match="no jail 'nope'") as caught:
+            client.status("nope")
+        assert (caught.value.hint, caught.value.code) == ("jails: manual, sshd", 1)
+        assert client.ping() == "pong"
+
+
+def test_a_request_that_is_too_long_is_not_sent(tmp_path: Path) -> None:
+    """1 MiB is the bound; nobody has to answer to know that."""
+    with Client(tmp_path / "socket") as client, pytest.raises(ControlError, match="longer than 1048576 bytes") as caught:
+        client.ban(["192.0.2.7"] * 100_000)
+    assert (caught.value.code, caught.value.hint) == (2, "split the list")
+
+
+def test_nobody_there_is_unreachable(tmp_path: Path) -> None:
+    """No socket, and a socket that nobody listens on: exit 69, and what to look at."""
+    path = tmp_path / "socket"
+    hint = "is it running? systemctl status banwatch"
+    assert failure(Client(path)) == (f"no banwatch answers on {path}: No such file or directory", hint, 69)
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    assert failure(Client(path)) == (f"no banwatch answers on {path}: Connection refused", hint, 69)
+
+
+def test_no_answer_in_time_is_unreachable(tmp_path: Path) -> None:
+    """A daemon that hangs is not waited for longer than was asked."""
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as hanging:
+        hanging.bind(str(path))
+        hanging.listen()
+        assert failure(Client(path, timeout=0.05)) == (
+            f"no answer on {path} within 0.05 s",
+            "the daemon's log may say why",
+            69,
+        )
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        (b"", "no banwatch answers on {}: the connection ended before the answer"),
+        (b'{"jsonrpc":"2.0","id":1,"result":"po', "no banwatch answers on {}: the connection ended before the answer"),
+        (b"220 mx ESMTP\n", "what answers on {} speaks another protocol: Extra data: line 1 column 5 (char 4)"),
+        (b'{"id":7,"result":1}\n', "what answers on {} speaks another protocol: not a reply to this request"),
+    ],
+)
+def test_another_program_behind_the_socket_is_unreachable(tmp_path: Path, reply: bytes, message: str) -> None:
+    """Whatever it says, the caller gets one kind of error."""
+    path = tmp_path / "socket"
+    with answering(path, [reply]):
+        assert failure(Client(path))[0] == message.format(path)
+
+
+def test_a_daemon_that_hangs_up_early_is_heard(tmp_path: Path) -> None:
+    """The error that comes before the request was sent whole is what the caller gets."""
+    path = tmp_path / "socket"
+    reply = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32002,"message":"too many connections","data":{"hint":"try again"}}}\n'
+    with (
+        answering(path, [reply]),
+        Client(path) as client,
+        pytest.raises(ControlError, match="too many connections") as caught,
+    ):
+        client.ban(["192.0.2.7"] * 40_000)
+    assert caught.value.hint == "try again"
+
+
+def test_after_an_error_it_connects_anew(tmp_path: Path) -> None:
+    """No answer can be taken for that to another request."""
+    path = tmp_path / "socket"
+    with answering(path, [b"garbage\n", b'{"jsonrpc":"2.0","id":2,"result":"pong"}\n']), Client(path) as client:
+        with pytest.raises(UnreachableError):
+            client.ping()
+        assert client.ping() == "pong"
+
+
+def test_not_allowed_to_connect_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is not in the group hears about the group."""
+
+    class Refusing(socket.socket):
+        def connect(self, address: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket, "socket", Refusing)
+    path = tmp_path / "socket"
+    message, hint = f"not allowed to connect to {path}", "use sudo, or join the group banwatch"
+    assert failure(Client(path)) == (message, hint, 69)
+
+
+def test_the_socket_is_named_by_argument_environment_or_custom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The argument wins, then BANWATCH_SOCKET, then the usual place; building a client opens nothing."""
+    monkeypatch.delenv("BANWATCH_SOCKET", raising=False)
+    assert Client().path == DEFAULT_SOCKET == "/run/banwatch/banwatch.sock"
+    monkeypatch.setenv("BANWATCH_SOCKET", "/tmp/other.sock")
+    assert Client().path == "/tmp/other.sock"
+    assert Client(Path("/tmp/third.sock")).path == "/tmp/third.sock"
+
+
+def test_it_starts_fast() -> None:
+    """Nothing heavy is imported: a client is started for every command."""
+    code = "import sys, banwatch.client; print(*sys.modules)"
+    modules = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
+    assert not modules & {"asyncio", "yaml", "structlog", "pyroute2", "prometheus_client", "dataclasses", "argparse", "ssl"}
