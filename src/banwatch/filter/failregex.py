@@ -1,0 +1,161 @@
+"""
+failregex as the operator writes it, with tags → compiled regex.
+
+The tags are fail2ban's. <HOST> takes addresses only, since names in logs are not resolved; whether it is an address indeed
+is for address.canonical_ip to say, so the regexes here are generous and cheap. Ours beside them: <F-COUNT> is how many
+attempts the line stands for, <F-SESSION> what the lines of one session have in common.
+"""
+
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from banwatch.filter.tree import looks_back, parse
+
+IP4: Final = r"(?<![0-9.])[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9])"
+IP6: Final = r"[0-9a-fA-F]{0,4}:[0-9a-fA-F:]*[0-9a-fA-F:](?:\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})?(?:%[0-9a-zA-Z._-]+)?"
+_HOST: Final = rf"\[?(?P<ip>{IP4}|{IP6})\]?"
+_CIDR: Final = r"(?P<cidr>[0-9]{1,3})"
+
+TAGS: Final[Mapping[str, str]] = {
+    "<HOST>": _HOST,
+    "<ADDR>": _HOST,
+    "<F-ADDR/>": _HOST,
+    "<SUBNET>": rf"\[?(?P<ip>{IP4}|{IP6})(?:/{_CIDR})?\]?",
+    "<CIDR>": _CIDR,
+    "<IP4>": rf"(?P<ip4>{IP4})",
+    "<F-IP4/>": rf"(?P<ip4>{IP4})",
+    "<IP6>": rf"(?P<ip6>{IP6})",
+    "<F-IP6/>": rf"(?P<ip6>{IP6})",
+    "<DNS>": r"(?P<dns>[\w\-.^_]*\w)",
+    "<F-DNS/>": r"(?P<dns>[\w\-.^_]*\w)",
+    "<F-ID/>": r"(?P<fid>\S+)",
+    "<F-PORT/>": r"(?P<fport>\w+)",
+}
+_RENAMED: Final = {"id": "fid", "port": "fport"}
+_TAG: Final = re.compile(r"</?[A-Z][A-Z0-9_-]*/?>")
+_GLOBAL_FLAGS: Final = re.compile(r"\(\?([aiLmsux]+)\)")
+# What may precede a group's name, and what merely looks like it.
+_NAMED: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<open>\(\?P<|\(\?P=)(?P<name>\w+)", re.DOTALL)
+
+IP_NAMES: Final = ("ip", "ip4", "ip6")
+
+
+class PatternError(ValueError):
+    """A regex of the operator's is no good: what was expected instead."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pattern:
+    """
+    One failregex, hintregex, successregex or ignoreregex.
+
+    Args:
+        kind: one of model.KINDS, or SUCCESS.
+        index: counts from 0 within its list.
+        source: without tags; what `regex` was compiled from.
+        names: its named groups.
+        logins: those of them that hold the login, the first one filled counts.
+        fused: source to be put behind a header, with `^` taken for granted; None when only a search tells the truth.
+    """
+
+    kind: str
+    index: int
+    hint: bool
+    source: str
+    regex: re.Pattern[str]
+    names: tuple[str, ...]
+    ips: tuple[str, ...]
+    logins: tuple[str, ...]
+    fused: str | None
+
+
+def expand_tags(text: str) -> str:
+    """
+    `text` with regexes in the place of its tags; what is no tag stays as it is.
+
+    Raises:
+        PatternError: a tag's name cannot name a group.
+    """
+    opened: set[str] = set()
+
+    def replace(found: re.Match[str]) -> str:
+        tag = found[0]
+        if tag in TAGS:
+            return TAGS[tag]
+        if not tag.startswith(("<F-", "</F-")) or tag.endswith("/>"):
+            return tag
+        name = tag.strip("</>").removeprefix("F-").lower()
+        if not name.replace("_", "a").isalnum() or name[0].isdigit():
+            raise PatternError(f"a tag made of letters, digits and _ (got {tag})")
+        if tag.startswith("</"):
+            return ")" if name in opened else tag
+        opened.add(name)
+        return f"(?P<{_RENAMED.get(name, name)}>"
+
+    return _TAG.sub(replace, text)
+
+
+def compile_regex(text: str) -> re.Pattern[str]:
+    """
+    Raises:
+        PatternError: `text`, after its tags were replaced, is no regex.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "possible nested set" and the like: it means what it always meant
+            return re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        reason = error.msg if isinstance(error, re.error) else "too large"
+        raise PatternError(f"a regex ({reason})") from None
+
+
+def compile_pattern(text: str, kind: str, index: int, hint: bool) -> Pattern:
+    """
+    Raises:
+        PatternError: not a regex, or (ignoreregex apart, whose kind is empty) it does not say who.
+    """
+    source = expand_tags(text)
+    regex = compile_regex(source)
+    names = tuple(regex.groupindex)
+    ips = tuple(name for name in IP_NAMES if name in names)
+    logins = tuple(name for name in ("user", *(n for n in names if n.startswith("alt_user"))) if name in names)
+    if kind and not ips and not logins:
+        raise PatternError("a tag that says who: <HOST> or <F-USER>")
+    return Pattern(kind, index, hint, source, regex, names, ips, logins, _fused(source, regex))
+
+
+def rename_groups(source: str, prefix: str) -> str:
+    """`source` with `prefix` before the name of each group, so that several regexes can be one."""
+
+    def replace(found: re.Match[str]) -> str:
+        return f"{found['open']}{prefix}{found['name']}" if found["open"] else found[0]
+
+    return _NAMED.sub(replace, source)
+
+
+def _fused(source: str, regex: re.Pattern[str]) -> str | None:
+    """
+    What of `source` can stand right behind a header, in one regex with others, and still mean the same; else None.
+
+    It has to be anchored, since the place where it begins is then known. Groups with numbers, and whatever looks at text
+    before itself, would see the others and the header.
+    """
+    body, flags = source, ""
+    if (found := _GLOBAL_FLAGS.match(source)) is not None:
+        body, flags = source[found.end() :], found[1]
+    if not body.startswith("^") or set(flags) - set("is"):
+        return None
+    if re.search(r"\\\\[1-9]|\(\?\(|\(\?#|\(\?[a-z]*[mxaLu]", body):
+        return None
+    body = body[1:]
+    try:
+        alone = parse(body, regex.flags)
+    except re.error:
+        return None
+    # "^a|b" is anchored on one side only: there taking the ^ away changes more than the ^.
+    if repr(list(parse(source, 0))[1:]) != repr(list(alone)) or looks_back(alone):
+        return None
+    return f"(?{flags}:{body})" if flags else f"(?:{body})"

@@ -1,0 +1,336 @@
+"""
+One line → Match.
+
+A filter is compiled so that an ordinary line takes two regexes: the header's head, which for most lines is the text of the
+line before, and one for everything behind it: program, pid and all failregexes as branches. Where that is not possible, and
+where it found something that is no address after all, the regexes are searched one by one in the message, which is what
+the other way is a shortcut for; tests hold the two against each other.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Final, NamedTuple
+
+from banwatch.address import canonical_ip
+from banwatch.config.model import FilterSpec, Mark, Problem
+from banwatch.errors import ConfigError
+from banwatch.filter.dates import KNOWN, SYSLOG, DateFormats, DateReader, parse_format
+from banwatch.filter.failregex import Pattern, PatternError, compile_pattern, compile_regex, expand_tags, rename_groups
+from banwatch.filter.header import REPEATED, Header, compile_header
+from banwatch.filter.prefilter import Needle, find_needles
+from banwatch.model import KINDS, SUCCESS, Match
+
+MOST_ATTEMPTS: Final = 1_000_000
+_REPEATED_TEXT: Final = REPEATED.replace("?P<times>", "?:")
+
+
+class Branch(NamedTuple):
+    """A pattern within the fused regex: its tags' names, and the groups that hold them, program and pid at the end."""
+
+    pattern: Pattern
+    names: tuple[str, ...]
+    picks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """
+    A header with what can follow it.
+
+    Args:
+        prefix: between head and message; None if there is nothing.
+        repeated: the same, of a line which stands for several.
+        fused: prefix and patterns in one; None if some pattern has to be searched for.
+        branches: by the number of the last group that `fused` matched.
+    """
+
+    header: Header
+    prefix: re.Pattern[str] | None
+    repeated: re.Pattern[str] | None
+    fused: re.Pattern[str] | None
+    branches: Mapping[int, Branch]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filter:
+    """A compiled filter; it holds no state, so that any number of scanners may use it."""
+
+    name: str
+    forms: tuple[Form, ...]
+    patterns: tuple[Pattern, ...]
+    ignore: tuple[re.Pattern[str], ...]
+    formats: DateFormats
+    needles: tuple[Needle, ...]
+
+
+def compile_filter(spec: FilterSpec) -> Filter:
+    """
+    Raises:
+        ConfigError: regexes, headers or the date are no good; `problems` holds all of them.
+    """
+    problems: list[Problem] = []
+
+    def report(key: str, error: ValueError, got: str) -> None:
+        mark = spec.marks.get(key) or spec.marks.get(key.partition("[")[0]) or Mark(f"filters/{spec.name}.yaml", 0)
+        problems.append(Problem(mark.file, mark.line, key, str(error).removeprefix("expected "), got, filter=spec.name))
+
+    formats = KNOWN
+    if spec.date is not None:
+        try:
+            formats = parse_format(spec.date)
+        except ValueError as error:
+            report("date", error, spec.date)
+    program = spec.program
+    if program is not None:
+        try:
+            compile_regex(program)
+        except PatternError as error:
+            report("program", error, program)
+            program = None
+    headers = []
+    for number, text in enumerate(spec.header):
+        try:
+            headers.append(compile_header(text, formats, spec.date is not None, program))
+        except PatternError as error:
+            report(f"header[{number}]", error, text)
+    patterns = []
+    for key, kind, hint, texts in _lists(spec):
+        if kind not in KINDS and kind != SUCCESS:
+            report(key, PatternError(f"one of {', '.join(KINDS)}"), kind)
+        for number, text in enumerate(texts):
+            try:
+                patterns.append(compile_pattern(text, kind, number, hint))
+            except PatternError as error:
+                report(f"{key}[{number}]", error, text)
+    ignore = []
+    for number, text in enumerate(spec.ignoreregex):
+        try:
+            ignore.append(compile_regex(expand_tags(text)))
+        except PatternError as error:
+            report(f"ignoreregex[{number}]", error, text)
+    if problems:
+        count = len(problems)
+        raise ConfigError(f"filter {spec.name}: {count} problem{'s' if count > 1 else ''}", problems=sorted(problems[:]))
+    forms = tuple(_form(header, patterns) for header in headers)
+    return Filter(spec.name, forms, tuple(patterns), tuple(ignore), formats, find_needles(headers, patterns))
+
+
+def _lists(spec: FilterSpec) -> list[tuple[str, str, bool, tuple[str, ...]]]:
+    """Every list of regexes that give a Match, in the order in which they are tried: (key, kind, hint, regexes)."""
+    return [
+        *((f"failregex.{kind}", kind, False, texts) for kind, texts in spec.failregex.items()),
+        *((f"hintregex.{kind}", kind, True, texts) for kind, texts in spec.hintregex.items()),
+        ("successregex", SUCCESS, False, spec.successregex),
+    ]
+
+
+def _form(header: Header, patterns: Sequence[Pattern]) -> Form:
+    prefix = compile_regex(header.prefix) if header.prefix else None
+    repeated = compile_regex(f"(?>{header.program}{REPEATED}{header.rest})") if header.program else None
+    if header.checked is not None or not patterns or any(pattern.fused is None for pattern in patterns):
+        return Form(header, prefix, repeated, None, {})
+    once = f"(?!{_REPEATED_TEXT})" if header.program else ""
+    before = f"(?>{header.program}{once}{header.rest})" if header.prefix else ""
+    sources = [f"{rename_groups(pattern.fused or '', f'b{number}_')}(?P<b{number}>)" for number, pattern in enumerate(patterns)]
+    fused = compile_regex(f"{before}(?:{'|'.join(sources)})")
+    group = fused.groupindex
+    last = (group["program"], group["pid"]) if header.program else (0, 0)
+    branches = {
+        group[f"b{number}"]: Branch(pattern, pattern.names, (*(group[f"b{number}_{name}"] for name in pattern.names), *last))
+        for number, pattern in enumerate(patterns)
+    }
+    return Form(header, prefix, repeated, fused, branches)
+
+
+class Head:
+    """The head of the last line with this form: its text, where it is remembered, and what it said."""
+
+    __slots__ = ("at", "pid", "program", "text")
+
+    def __init__(self) -> None:
+        self.text = "\n"  # no line begins like this
+        self.at: float | None = None
+        self.program: str | None = None
+        self.pid: str | None = None
+
+
+class Matcher:
+    """
+    Applies one filter to the lines of one log.
+
+    Args:
+        lens: goes into each Match.
+        zone: of dates that name none; None is this system's.
+    """
+
+    def __init__(self, lens: int, filter_: Filter, zone: tzinfo | None) -> None:
+        self._lens = lens
+        self._filter = filter_
+        self._steps = tuple((form, Head(), DateReader(_formats(form, filter_), zone)) for form in filter_.forms)
+        self._single = len(self._steps) == 1
+
+    def begin(self, now: float) -> None:
+        """From here on `now` decides the year of dates that have none."""
+        for _, head, reader in self._steps:
+            head.text = "\n"
+            reader.begin(now)
+
+    def match(self, text: str, start: int, end: int, offset: int) -> Match | None:
+        """
+        What the line text[start:end] gives, if anything.
+
+        Args:
+            offset: goes into the Match.
+        """
+        for form, head, reader in self._steps:
+            if text.startswith(head.text, start):
+                behind = start + len(head.text)
+            else:
+                place = self._read_head(form, head, reader, text, start, end)
+                if place is None:
+                    continue
+                behind = place
+            if form.fused is not None:
+                found = form.fused.match(text, behind, end)
+                if found is not None:
+                    pattern, names, picks = form.branches[found.lastindex]  # type: ignore[index]
+                    values = found.group(*picks)
+                    program, pid = values[-2:] if form.header.program else (head.program, head.pid)
+                    tags = dict(zip(names, values, strict=False))
+                    result = self._build(pattern, tags, program, pid, 1, head.at, text[start:end], offset)
+                    if result is not None and not self._filter.ignore:
+                        return result
+                elif form.repeated is None or text.find("message repeated ", behind, end) < 0:
+                    if self._single or form.prefix is None or form.prefix.match(text, behind, end) is not None:
+                        return None
+                    continue
+            body = self._split(form, head, text, behind, end)
+            if body is not None:
+                return self._search(body, head.at, text[start:end], offset)
+        return None
+
+    def _read_head(self, form: Form, head: Head, reader: DateReader, text: str, start: int, end: int) -> int | None:
+        """Fills `head`; where the head of this line ends, None if it has another header."""
+        header = form.header
+        if header.head is None:
+            found = header.search.search(text, start, end) if header.search is not None else None
+            head.at = reader.read(found["date"]) if found is not None else None
+            return start
+        found = header.head.match(text, start, end)
+        if found is None:
+            return None
+        groups = header.head.groupindex
+        date = found["date"] if "date" in groups else None
+        head.at = reader.read(date) if date is not None else None
+        if header.steady:
+            head.text = found[0]
+        else:
+            head.program = found["program"] if "program" in groups else None
+            head.pid = found["pid"] if "pid" in groups else None
+        return found.end()
+
+    def _split(self, form: Form, head: Head, text: str, start: int, end: int) -> "Body | None":
+        """What is behind the head, in pieces; None if this is not what the header asks for."""
+        found = None
+        times = 1
+        if form.repeated is not None and text.endswith("]", start, end):
+            found = form.repeated.match(text, start, end)
+            if found is not None:
+                end -= 1
+                times = int(found["times"])
+        if found is None and form.prefix is not None:
+            found = form.prefix.match(text, start, end)
+            if found is None:
+                return None
+        if found is not None and form.header.program:
+            body = Body(text[found.end() : end], times, found["program"], found["pid"])
+        else:
+            body = Body(text[found.end() if found is not None else start : end], times, head.program, head.pid)
+        checked = form.header.checked
+        if checked is not None and body.program is not None and checked.fullmatch(body.program) is None:
+            return None
+        return body
+
+    def _search(self, body: "Body", at: float | None, line: str, offset: int) -> Match | None:
+        """The first pattern that finds something in the message, one after the other."""
+        for pattern in self._filter.patterns:
+            found = pattern.regex.search(body.message)
+            if found is not None:
+                tags = found.groupdict()
+                result = self._build(pattern, tags, body.program, body.pid, body.times, at, line, offset)
+                if result is not None:
+                    return None if any(regex.search(body.message) for regex in self._filter.ignore) else result
+        return None
+
+    def _build(
+        self,
+        pattern: Pattern,
+        tags: dict[str, str | None],
+        program: str | None,
+        pid: str | None,
+        times: int,
+        at: float | None,
+        line: str,
+        offset: int,
+    ) -> Match | None:
+        """None when the captures name nobody: what stands in the place of the address is none."""
+        filled = {name: text for name, text in tags.items() if text is not None} if None in tags.values() else tags
+        ip = None
+        for name in pattern.ips:
+            if (text := tags[name]) is not None:
+                ip = canonical_ip(text)
+                if ip is None:
+                    return None
+                break
+        login = None
+        for name in pattern.logins:
+            login = tags[name]
+            if login:
+                break
+        if ip is None and not login:
+            return None
+        if (count := filled.get("count")) is not None:
+            attempts = parse_count(count) * times
+            if attempts == 0:
+                return None
+        else:
+            attempts = times
+        session = filled.get("session")
+        if session is None and pid:
+            session = f"{program}[{pid}]"
+        return Match(
+            self._lens,
+            self._filter.name,
+            pattern.kind,
+            at,
+            ip,
+            login or None,
+            min(attempts, MOST_ATTEMPTS),
+            pattern.index,
+            pattern.hint,
+            session,
+            line,
+            offset,
+            filled,  # type: ignore[arg-type]
+        )
+
+
+class Body(NamedTuple):
+    """What is behind the head: the message, how many lines this one stands for, and the program that wrote it."""
+
+    message: str
+    times: int
+    program: str | None
+    pid: str | None
+
+
+def parse_count(text: str) -> int:
+    """The number that <F-COUNT> found, at most MOST_ATTEMPTS; 1 if it is none."""
+    return min(int(text[:7]), MOST_ATTEMPTS) if text.isascii() and text.isdigit() else 1
+
+
+def _formats(form: Form, filter_: Filter) -> DateFormats:
+    """The formats of the dates that a header captures: <SYSLOG> has its own."""
+    return SYSLOG if form.header.steady else filter_.formats

@@ -1,0 +1,261 @@
+"""
+Which lines could match at all: found in the bytes of a whole chunk, so that the other lines never become objects.
+
+From each pattern a needle is derived, something that stands in every line the pattern matches: the program with the
+beginning of the message where the header is syslog's, else the longest text that the pattern cannot do without. That holds
+for lines of ASCII. Where a case folds into ASCII from outside, or bytes are no text, bytes and characters part ways: lines
+with other bytes are candidates always, which needs no proof and costs little, as few lines of a log have any.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+from banwatch.filter import tree
+from banwatch.filter.failregex import Pattern
+from banwatch.filter.header import Header
+
+LEAST: Final = 4
+"""A text shorter than this is no needle of its own: it stands in too many lines."""
+
+_BEHIND_PROGRAM: Final = rb"(?:\[[^\]\s]*\])?: ?(?:\[ *[0-9]+\.[0-9]+\] )?(?:message repeated [0-9]+ times: \[ ?)?"
+_BLOCK: Final = 4096
+
+
+class Needle(NamedTuple):
+    """
+    Something that stands in every ASCII line which a pattern matches.
+
+    `regex` is in a subset that any engine knows: literals, classes, groups, alternatives, bounded repeats. `literal` is the same
+    where it is plain text. `folded`: the text is lower case and to be searched for in any case. An empty regex is in every line.
+    """
+
+    regex: bytes
+    literal: bytes | None = None
+    folded: bool = False
+
+
+class Prefilter(Protocol):
+    """Where to look; another engine may take the place of `re`."""
+
+    def candidates(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Start and end (without line end) of each line with a needle, in order, each once; it may yield others too."""
+
+
+EVERY_LINE: Final = Needle(b"", b"")
+
+
+def find_needles(headers: Sequence[Header], patterns: Sequence[Pattern]) -> tuple[Needle, ...]:
+    """One of these stands in every ASCII line that some pattern matches behind some header."""
+    trees = [(tree.parse(pattern.source, 0), pattern) for pattern in patterns]
+    programs = [_program(header) for header in headers]
+    if all(program is not None for program in programs):
+        leads: list[bytes] = []
+        needles: list[Needle] = []
+        for nodes, _ in trees:
+            lead, _whole = _lead(nodes, bool(nodes.state.flags & re.IGNORECASE))
+            text = longest_text(nodes)
+            if _anchored(nodes) and len(lead) >= LEAST:
+                leads.append(lead)
+            elif text is not None:
+                needles.append(text)
+            else:
+                leads.append(b"")
+        if leads:
+            behind = b"(?:" + b"|".join(dict.fromkeys(leads)) + b")"
+            for program in dict.fromkeys(filter(None, programs)):
+                needles.extend(Needle(name + _BEHIND_PROGRAM + behind) for name in program)
+        return _fewest(needles)
+    return _fewest([longest_text(nodes) or EVERY_LINE for nodes, _ in trees])
+
+
+def _fewest(needles: Sequence[Needle]) -> tuple[Needle, ...]:
+    """Without those that are found wherever another one is found."""
+    kept: list[Needle] = []
+    for needle in sorted(dict.fromkeys(needles), key=lambda needle: len(needle.regex)):
+        if needle.literal is None or not any(
+            other.literal is not None and other.folded == needle.folded and other.literal in needle.literal for other in kept
+        ):
+            kept.append(needle)
+    return (EVERY_LINE,) if EVERY_LINE in kept else tuple(kept)
+
+
+def _program(header: Header) -> tuple[bytes, ...] | None:
+    """The names that the header's program may have, as regexes; None if they are not known, or more stands behind them."""
+    if header.wanted is None or header.checked is not None or header.rest:
+        return None
+    nodes = tree.parse(header.wanted, 0)
+    regex, whole = _lead(nodes, False)
+    if not whole:
+        return None
+    if len(nodes) == 1 and nodes[0][0] is tree.BRANCH:
+        return tuple(_lead(branch, False)[0] for branch in nodes[0][1][1])
+    return (b"(?:" + regex + b")",) if b"|" in regex else (regex,)
+
+
+def _anchored(nodes: Any) -> bool:
+    return len(nodes) > 0 and nodes[0][0] is tree.AT and nodes[0][1] in tree.AT_BEGINNINGS
+
+
+def longest_text(nodes: Any) -> Needle | None:
+    """The longest text that stands in every ASCII line with a match; None if there is none worth searching for."""
+    best = max(_texts(nodes, bool(nodes.state.flags & re.IGNORECASE)), key=lambda found: len(found[0]), default=("", False))
+    text, folded = best[0], best[1] and best[0].lower() != best[0].upper()
+    if len(text) < LEAST:
+        return None
+    literal = (text.lower() if folded else text).encode("ascii")
+    return Needle(re.escape(literal), literal, folded)
+
+
+def _texts(nodes: Any, folded: bool) -> list[tuple[str, bool]]:
+    """Runs of literals that a match cannot do without: (text, case does not matter)."""
+    runs: list[tuple[str, bool]] = [("", folded)]
+    for op, argument in nodes:
+        if op is tree.LITERAL and argument < 128 and argument != 10:
+            text, same = runs[-1]
+            if same != folded:
+                runs.append((chr(argument), folded))
+            else:
+                runs[-1] = (text + chr(argument), folded)
+        elif op in (tree.SUBPATTERN, tree.ATOMIC_GROUP):
+            inner = _texts(argument[3], _folds(argument, folded)) if op is tree.SUBPATTERN else _texts(argument, folded)
+            if inner[0][1] == runs[-1][1]:
+                runs[-1] = (runs[-1][0] + inner[0][0], inner[0][1])
+                runs.extend(inner[1:])
+            else:
+                runs.extend(inner)
+        elif op in tree.REPEATS and argument[0] >= 1:
+            inner = _texts(argument[2], folded)
+            runs.extend((*inner, ("", folded)))
+        elif op is not tree.AT and op not in tree.ASSERTS:
+            runs.append(("", folded))
+    return runs
+
+
+def _folds(argument: Any, folded: bool) -> bool:
+    _group, add, remove, _inner = argument
+    return bool(add & re.IGNORECASE) or (folded and not remove & re.IGNORECASE)
+
+
+def _lead(nodes: Any, folded: bool) -> tuple[bytes, bool]:
+    """A bytes regex for the beginning of what the tree matches in ASCII lines, and whether it is all of it."""
+    out = b""
+    for op, argument in nodes:
+        piece, whole = _piece(op, argument, folded)
+        out += piece
+        if not whole:
+            return out, False
+    return out, True
+
+
+def _piece(op: Any, argument: Any, folded: bool) -> tuple[bytes, bool]:
+    if op is tree.LITERAL:
+        if argument >= 128 or argument == 10:
+            return b"", False
+        literal = re.escape(bytes([argument]))
+        return (b"[" + _both(argument) + b"]" if folded and chr(argument).isalpha() else literal), True
+    if op is tree.IN:
+        return _class(argument, folded)
+    if op is tree.SUBPATTERN:
+        inner, whole = _lead(argument[3], _folds(argument, folded))
+        return b"(?:" + inner + b")", whole
+    if op is tree.ATOMIC_GROUP:
+        inner, whole = _lead(argument, folded)
+        return b"(?:" + inner + b")", whole
+    if op is tree.BRANCH:
+        branches = [_lead(branch, folded) for branch in argument[1]]
+        return b"(?:" + b"|".join(dict.fromkeys(inner for inner, _ in branches)) + b")", all(whole for _, whole in branches)
+    if op in tree.REPEATS:
+        least, most, repeated = argument
+        inner, whole = _lead(repeated, folded)
+        if whole and most <= 4:
+            return b"(?:" + inner + b"){%d,%d}" % (least, most), True
+        return (b"(?:" + inner + b")" if least else b""), False
+    # What looks around is left out: then more matches, never less.
+    return b"", op in tree.ASSERTS or (op is tree.AT and argument not in tree.AT_ENDS)
+
+
+def _both(code: int) -> bytes:
+    return re.escape(chr(code).lower().encode()) + re.escape(chr(code).upper().encode())
+
+
+def _class(items: Any, folded: bool) -> tuple[bytes, bool]:
+    """A class as bytes regex; given up where letters outside of ASCII could be the same but for their case."""
+    out = b""
+    negated = items[0][0] is tree.NEGATE
+    for op, argument in items[1:] if negated else items:
+        if op is tree.LITERAL and argument < 128:
+            out += _both(argument) if folded and chr(argument).isalpha() else re.escape(bytes([argument]))
+        elif op is tree.RANGE and argument[1] < 128 and not folded:
+            out += re.escape(bytes([argument[0]])) + b"-" + re.escape(bytes([argument[1]]))
+        elif op is tree.CATEGORY and argument in tree.ASCII_CATEGORIES:
+            out += tree.ASCII_CATEGORIES[argument]
+        else:
+            return b"", False
+    return (b"[^\\n" if negated else b"[") + out + b"]", True
+
+
+class RePrefilter:
+    """By `re` and bytes.find: one pass for each needle."""
+
+    def __init__(self, needles: Sequence[Needle]) -> None:
+        self._every = EVERY_LINE in needles
+        self._regexes = tuple(re.compile(needle.regex + b".*") for needle in needles if needle.literal is None)
+        self._literals = tuple(needle for needle in needles if needle.literal is not None)
+
+    def candidates(self, data: bytes) -> Iterator[tuple[int, int]]:
+        if self._every:
+            return _lines(data)
+        if len(self._regexes) == 1 and not self._literals and data.isascii():
+            return _search(self._regexes[0], data)
+        found: dict[int, int] = {}
+        for regex in self._regexes:
+            found.update(_search(regex, data))
+        lower = data.lower() if any(needle.folded for needle in self._literals) else data
+        for needle in self._literals:
+            found.update(_find(needle.literal or b"", lower if needle.folded else data))
+        if not data.isascii():
+            found.update(_beyond_ascii(data))
+        return iter(sorted(found.items()))
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, int]]:
+    start = 0
+    while (end := data.find(b"\n", start)) >= 0:
+        yield start, end
+        start = end + 1
+    if start < len(data):
+        yield start, len(data)
+
+
+def _search(regex: re.Pattern[bytes], data: bytes) -> Iterator[tuple[int, int]]:
+    rfind = data.rfind
+    for found in regex.finditer(data):
+        start, end = found.span()
+        yield rfind(b"\n", 0, start) + 1, end
+
+
+def _find(literal: bytes, data: bytes) -> Iterator[tuple[int, int]]:
+    place = data.find(literal)
+    while place >= 0:
+        end = data.find(b"\n", place)
+        if end < 0:
+            end = len(data)
+        yield data.rfind(b"\n", 0, place) + 1, end
+        place = data.find(literal, end)
+
+
+def _beyond_ascii(data: bytes) -> Iterator[tuple[int, int]]:
+    """The lines that hold a byte which is no ASCII."""
+    end = 0
+    for block in range(0, len(data), _BLOCK):
+        if data[block : block + _BLOCK].isascii():
+            continue
+        for found in re.finditer(rb"[\x80-\xff]", data[block : block + _BLOCK]):
+            place = block + found.start()
+            if place < end:
+                continue
+            end = data.find(b"\n", place)
+            if end < 0:
+                end = len(data)
+            yield data.rfind(b"\n", 0, place) + 1, end

@@ -1,0 +1,115 @@
+"""Chunk → Match…: every line of a chunk that counts for some filter, in the order of the lines."""
+
+from collections.abc import Iterator, Sequence
+from datetime import tzinfo
+from heapq import merge
+from typing import Final, NamedTuple
+
+from banwatch.filter.match import Filter, Matcher
+from banwatch.filter.prefilter import RePrefilter
+from banwatch.model import Chunk, Match
+
+LONGEST: Final = 65536
+"""Bytes of a line that are looked at; so regexes have a bounded amount of text before them."""
+
+
+class Lens(NamedTuple):
+    """
+    A filter, with how the lines of one log are to be read for it.
+
+    `zone` is the zone of dates that name none, None is this system's; `encoding` has to hold ASCII as it is.
+    """
+
+    filter: Filter
+    zone: tzinfo | None = None
+    encoding: str = "utf-8"
+
+
+class Scanner:
+    """
+    Applies filters to the chunks of one log.
+
+    `lines` counts all lines, `candidates` those (per filter) that were looked at more closely, `matches` those that gave a Match,
+    `cut` those that were longer than LONGEST, of which the rest was not looked at.
+
+    Raises:
+        ValueError: an encoding is unknown, or does not hold ASCII as it is, so that no line could be found in it.
+    """
+
+    def __init__(self, lenses: Sequence[Lens]) -> None:
+        self.lines = self.candidates = self.matches = self.cut = 0
+        for lens in lenses:
+            check_encoding(lens.encoding)
+        self._encodings = tuple(lens.encoding for lens in lenses)
+        self._matchers = tuple(Matcher(index, lens.filter, lens.zone) for index, lens in enumerate(lenses))
+        self._prefilters = tuple(RePrefilter(lens.filter.needles) for lens in lenses)
+
+    @property
+    def unmatched(self) -> int:
+        """Candidates that gave no Match."""
+        return self.candidates - self.matches
+
+    def scan(self, chunk: Chunk, now: float) -> Iterator[Match]:
+        """
+        The matches in `chunk`, in the order of its lines; for one line in the order of the lenses.
+
+        Args:
+            now: decides the year of dates that have none.
+        """
+        data = chunk.data
+        self.lines += data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
+        text = data.decode("ascii") if data.isascii() else None
+        if len(self._matchers) == 1:
+            return self._scan(0, data, text, now)
+        return merge(*(self._scan(index, data, text, now) for index in range(len(self._matchers))), key=_start)
+
+    def match_line(self, lens: int, text: str, now: float) -> Match | None:
+        """What one line, given as text without its end, gives for the lens of this index."""
+        matcher = self._matchers[lens]
+        matcher.begin(now)
+        text = text.lstrip("\0").rstrip("\r\n")[:LONGEST]
+        return matcher.match(text, 0, len(text), 0)
+
+    def _scan(self, lens: int, data: bytes, text: str | None, now: float) -> Iterator[Match]:
+        matcher = self._matchers[lens]
+        matcher.begin(now)
+        match = matcher.match
+        encoding = self._encodings[lens]
+        for start, end in self._prefilters[lens].candidates(data):
+            self.candidates += 1
+            offset = start
+            # Where a log was truncated under its writer a hole is left, which reads as zeros before the next line.
+            while start < end and data[start] == 0:
+                start += 1
+            if end - start > LONGEST:
+                self.cut += 1
+                end = start + LONGEST
+            while end > start and data[end - 1] == 13:
+                end -= 1
+            if text is not None:
+                found = match(text, start, end, offset)
+            else:
+                line = data[start:end].decode(encoding, "backslashreplace")
+                found = match(line, 0, len(line), offset)
+            if found is not None:
+                self.matches += 1
+                yield found
+
+
+def check_encoding(encoding: str) -> None:
+    """
+    Raises:
+        ValueError: `encoding` is unknown, or text in it does not hold the bytes of ASCII for what is ASCII, and only for that.
+    """
+    try:
+        plain = bytes(range(128)).decode(encoding)
+        shifted = any(b"+AGE-".decode(encoding) != "+AGE-" for _ in (0,)) or b"~{!!~}".decode(encoding) != "~{!!~}"
+        shifted = shifted or b"\x1b$B!!\x1b(B".decode(encoding, "replace") != "\x1b$B!!\x1b(B"
+    except (LookupError, UnicodeDecodeError):
+        plain, shifted = "", True
+    if plain != bytes(range(128)).decode("ascii") or shifted:
+        raise ValueError(f"expected an encoding that contains ASCII, like utf-8 or latin-1, got {encoding!r}")
+
+
+def _start(match: Match) -> int:
+    return match.start
