@@ -42,6 +42,7 @@ class Chunk:
         position: after the last line; what has to be remembered to go on from there.
         live: False for lines that stood there before the daemon looked first.
         read_at: when the bytes were read.
+        patterns: the configured paths and globs that lead to the source: whom the lines are for.
     """
 
     source: str
@@ -50,6 +51,7 @@ class Chunk:
     position: Position
     live: bool
     read_at: float
+    patterns: frozenset[str] = frozenset()
 
 
 class Match(NamedTuple):

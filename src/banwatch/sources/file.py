@@ -1,0 +1,209 @@
+"""
+One open file as one endless stream of whole lines, from the start again whenever somebody truncates it.
+
+Whether the file is still the one that was read is asked with every read, in the same system call: the read begins a few
+bytes early, and what stood there must still stand there. If it does not, or if the file ends before, it was truncated
+(logrotate's copytruncate), even when it has grown past the old place since.
+"""
+
+import errno
+import os
+import stat
+from typing import NamedTuple, Self
+
+from banwatch.errors import SourceError
+from banwatch.model import Position
+from banwatch.sources.base import Counters
+from banwatch.sources.cut import Cutter
+
+KNOWN = 256
+"""How many bytes before the place of reading are compared: more than the longest start that two log lines share."""
+
+
+class Identity(NamedTuple):
+    """What makes two paths lead to the same file."""
+
+    device: int
+    inode: int
+
+
+class Piece(NamedTuple):
+    """Whole lines, or none yet; where they start, where to go on, and whether they came after the first look."""
+
+    data: bytes
+    start: int
+    position: Position
+    live: bool
+
+
+def identity(status: os.stat_result) -> Identity:
+    return Identity(status.st_dev, status.st_ino)
+
+
+def check_regular(status: os.stat_result) -> None:
+    """
+    Raises:
+        SourceError: reading it could block, or makes no sense.
+    """
+    if not stat.S_ISREG(status.st_mode):
+        raise SourceError(f"not a file but a {_KINDS.get(stat.S_IFMT(status.st_mode), 'thing of another kind')}")
+
+
+_KINDS = {
+    stat.S_IFDIR: "directory",
+    stat.S_IFIFO: "pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
+
+
+class LogFile:
+    """
+    A regular file that is read forwards; rewinds by itself after a truncation.
+
+    Attributes:
+        stood: up to here it had grown when the daemon looked first; what comes after is live.
+        offset: where the next unread byte is.
+        more: False when the last read() came to the end of the file.
+        counters: of whoever has the file; truncations, too_long and unfinished are counted here.
+    """
+
+    def __init__(self, descriptor: int, status: os.stat_result, offset: int = 0, stood: int = 0, *, inside: bool = False) -> None:
+        self.descriptor = descriptor
+        self.identity = identity(status)
+        self.stood = stood
+        self.counters = Counters()
+        self._known = b""
+        self._cutter = Cutter(offset, inside=inside)
+        self._hole = False
+        self.more = True
+        self._remember()
+
+    @classmethod
+    def open(cls, path: str, *, lookback: int | None = None, resume: int | None = None) -> Self:
+        """
+        Args:
+            path: never a link that has still to be followed.
+            lookback: the file stood there before: begin with the first line that starts within so many last bytes.
+                None: the file is new, all of it is live.
+            resume: the file stood there before: begin here, if it is still that long.
+        Raises:
+            OSError: as open(2).
+            SourceError: it is not a regular file. A pipe is not waited for.
+        """
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | os.O_NOFOLLOW)
+        try:
+            status = os.fstat(descriptor)
+            check_regular(status)
+            size = status.st_size
+            if resume is not None and resume <= size:
+                return cls(descriptor, status, resume, size)
+            if lookback is None:
+                return cls(descriptor, status)
+            # one byte early: if that is a line end, the line after it is whole
+            begin = max(0, size - lookback - 1) if size > lookback else 0
+            return cls(descriptor, status, begin, size, inside=begin > 0)
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    @property
+    def is_open(self) -> bool:
+        return self.descriptor >= 0
+
+    @property
+    def offset(self) -> int:
+        return self._cutter.offset
+
+    @property
+    def position(self) -> Position:
+        """After the last whole line that was handed out."""
+        return Position(*self.identity, self._cutter.position)
+
+    @property
+    def size(self) -> int:
+        return os.fstat(self.descriptor).st_size
+
+    @property
+    def deleted(self) -> bool:
+        """No name of it is left anywhere."""
+        return os.fstat(self.descriptor).st_nlink == 0
+
+    def read(self, size: int) -> Piece | None:
+        """
+        The lines within the next `size` bytes at most (none, if no line ends there); None at the end of the file.
+
+        Bytes that stood there before and later ones are never in the same piece.
+
+        Raises:
+            OSError: EIO, ESTALE and the like; the place is kept, so it can be tried again.
+        """
+        at, known = self.offset, self._known
+        live = at >= self.stood
+        begin = len(known)
+        whole = begin + (size if live else min(size, self.stood - at))
+        block = os.pread(self.descriptor, whole, at - begin)
+        if not block.startswith(known):
+            return self._rewind()
+        self.more = len(block) == whole
+        if len(block) == begin:
+            return None
+        self._known = block[-KNOWN:]
+        if self._hole:
+            begin = self._pass_hole(block, begin)
+        return self._piece(self._cutter.feed(block, begin), live)
+
+    def finish(self) -> Piece | None:
+        """The last line without its end, if there is one: nobody is going to finish it."""
+        if not self._cutter.unfinished:
+            return None
+        self.counters.unfinished += 1
+        return self._piece(self._cutter.finish(), self.offset > self.stood)
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def _piece(self, data: bytes, live: bool) -> Piece:
+        self.counters.too_long += self._cutter.too_long
+        self._cutter.too_long = 0
+        return Piece(data, self._cutter.start, self.position, live)
+
+    def _rewind(self) -> Piece:
+        """To the start of the file; gives what was left of the old content."""
+        self.counters.truncations += 1
+        last = self.finish() or Piece(b"", 0, self.position, True)
+        self.stood = 0
+        self._cutter = Cutter(_first_data(self.descriptor))
+        self._hole = self.more = True
+        self._remember()
+        return last
+
+    def _remember(self) -> None:
+        """Have what stands before the place of reading at hand, for the next read to compare."""
+        known = min(self.offset, KNOWN)
+        self._known = os.pread(self.descriptor, known, self.offset - known)
+
+    def _pass_hole(self, block: bytes, begin: int) -> int:
+        """
+        Where the text begins in a block that was read after a truncation.
+
+        A writer that does not append but goes on at its old place leaves a hole before it, which reads as NUL bytes. Taken
+        for text they would make the first line too long to be seen.
+        """
+        text = len(block) - len(block[begin:].lstrip(b"\0"))
+        self._hole = text == len(block)
+        self._cutter = Cutter(self._cutter.offset + text - begin)
+        return text
+
+
+def _first_data(descriptor: int) -> int:
+    """Where the first byte is that was ever written; 0 when the file is empty or its file system knows no holes."""
+    try:
+        return os.lseek(descriptor, 0, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno not in (errno.ENXIO, errno.EINVAL):
+            raise
+        return 0
