@@ -29,7 +29,8 @@ class Problem(NamedTuple):
 
     `key` is the dotted path within the file ("sshd.rules.ip.bantime"). `expected` is what would be right. `got` is what
     stands there, as written; empty when something is missing. `jail` is the jail that cannot run because of it, `filter`
-    the filter; None when it is nobody's alone. A warning does not stop anything.
+    the filter; None when it is nobody's alone. A warning does not stop anything. `note` says it better than "expected …,
+    got …" would, where that is so.
     """
 
     file: str
@@ -40,6 +41,7 @@ class Problem(NamedTuple):
     jail: str | None = None
     filter: str | None = None
     warning: bool = False
+    note: str = ""
 
 
 class Limit(NamedTuple):
@@ -88,6 +90,7 @@ class JailSpec:
         ports: inclusive ranges; None is every tcp and udp port.
         ignoreip: addresses and networks in canonical text.
         set: stem of existing sets to use instead of banwatch-<jail>; None is our own.
+        marks: where each key was written, by its path within the jail ("rules.ip.limit"); "" is the jail's own name.
     """
 
     name: str
@@ -107,11 +110,15 @@ class JailSpec:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A log line and what it has to give: the kind, or None when it must not match, and the captures to compare."""
+    """
+    A log line and what it has to give: the kind, or None when it must not match, and what to compare.
+
+    `expect` goes by the names ip, login, count, hint, session or a capture's; None means that there must be none.
+    """
 
     log: str
     kind: str | None
-    expect: Mapping[str, str]
+    expect: Mapping[str, str | None]
     mark: Mark
 
 
@@ -178,8 +185,10 @@ class DaemonSpec:
 @dataclass(frozen=True, slots=True)
 class Config:
     """
-    Everything that was read. `jails` holds what can run, by name; `problems` every problem and warning of all files. The
-    jails that were left out because of a problem are in `broken`, with their problems in `problems`.
+    Everything that was read. `jails` holds what can run, by name: those that are broken or `enabled: false` are not in it.
+    `problems` holds every problem and warning of all files, sorted. `broken` has the jails that were left out because of a
+    problem, `broken_by` which problems these are, a filter's included. `filters` are those that compile. `unusable` says why
+    there is nothing to run with: banwatch.yaml has problems, or no jail remains; None is the good case.
     """
 
     daemon: DaemonSpec
@@ -188,3 +197,10 @@ class Config:
     problems: tuple[Problem, ...] = ()
     broken: tuple[str, ...] = ()
     directory: Path | None = None
+    broken_by: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    unusable: str | None = None
+
+    def problems_of(self, jail: str) -> tuple[Problem, ...]:
+        """What is wrong with one jail, its filters included, and what it is warned about."""
+        own = tuple(problem for problem in self.problems if problem.jail == jail)
+        return tuple(dict.fromkeys((*self.broken_by.get(jail, ()), *own)))

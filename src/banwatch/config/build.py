@@ -1,0 +1,144 @@
+"""
+What was read as the values of model.py: jails, filters, the daemon, each complete and consistent, or None with its problems.
+
+Pure.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from banwatch.config import schema
+from banwatch.config.convert import one_of_text
+from banwatch.config.duration import LIMIT
+from banwatch.config.model import (
+    ControlSpec,
+    DaemonSpec,
+    Example,
+    FilterSpec,
+    FirewallSpec,
+    JailSpec,
+    Limit,
+    LogSpec,
+    Mark,
+    MetricsSpec,
+    Rule,
+    Watch,
+)
+from banwatch.config.ports import ALL, join_ranges
+from banwatch.config.read import Reader
+from banwatch.config.tree import Node
+from banwatch.model import KINDS
+
+_NOT_COMPARED = {"log", "why"}
+
+
+class Defaults(NamedTuple):
+    """`defaults` of banwatch.yaml, for jails that say nothing themselves."""
+
+    limit: Limit | None = None
+    bantime: float | None = 600.0
+
+
+def build_daemon(reader: Reader, node: Node) -> tuple[DaemonSpec, Defaults]:
+    """banwatch.yaml; what does not fit is left at its default, so that everything else can still be checked."""
+    values = reader.fields(node, schema.DAEMON, "", node.mark)
+    defaults = values.get("defaults") or {}
+    daemon = DaemonSpec(
+        log=LogSpec(**values.get("log") or {}),
+        metrics=MetricsSpec(**values.get("metrics") or {}),
+        control=ControlSpec(**values.get("control") or {}),
+        firewall=FirewallSpec(**values.get("firewall") or {}),
+        ignoreip=defaults.get("ignoreip", ()),
+    )
+    return daemon, Defaults(defaults.get("limit"), defaults.get("bantime", 600.0))
+
+
+def build_filter(reader: Reader, name: str, node: Node, mark: Mark) -> FilterSpec | None:
+    """One filter, or None when it has problems; whether its regexes compile is not asked here."""
+    values = reader.fields(node, schema.FILTER, "", mark)
+    examples = tuple(_examples(reader, values.pop("examples", ())))
+    return None if reader.broken else FilterSpec(name=name, **values, examples=examples, marks=reader.marks)
+
+
+def _examples(reader: Reader, written: Iterable[Mapping[str, Any]]) -> Iterable[Example]:
+    for index, values in enumerate(written):
+        mark = reader.marks[f"examples[{index}]"]
+        kinds = [key for key in values if key not in _NOT_COMPARED]
+        if len(kinds) > 1:
+            reader.complain(mark, f"examples[{index}]", "one kind at most", ", ".join(kinds))
+        kind = kinds[0] if kinds else None
+        yield Example(values.get("log", ""), kind, values[kind] if kind else {}, mark)
+
+
+def build_jail(
+    reader: Reader, name: str, node: Node, mark: Mark, defaults: Defaults, filters: Mapping[str, frozenset[str]]
+) -> JailSpec | None:
+    """
+    One jail, or None when it has problems.
+
+    Args:
+        filters: the kinds that each known filter has, those with problems included.
+    """
+    values = reader.fields(node, schema.JAIL, "", mark)
+    bantime = values.pop("bantime", defaults.bantime)
+    watch = tuple(_watches(reader, values.pop("watch", {}), filters))
+    kinds = frozenset(kind for watched in watch for kind in filters.get(watched.filter, KINDS))
+    written = values.pop("rules", {})
+    rules = tuple(_rules(reader, written, defaults.limit, bantime, kinds or frozenset(KINDS)))
+    if written and not watch and "watch" not in reader.unfit:
+        reader.complain(reader.marks["rules"], "watch", "something to watch, because there are rules", "")
+    if watch and not written and "rules" not in reader.unfit:
+        reader.complain(mark, "rules", "at least one rule", "", "no rule; nothing is counted", warning=True)
+    if reader.broken:
+        return None
+    for unused in ("hook", "usedns"):
+        values.pop(unused)
+    ports = values.pop("ports")
+    return JailSpec(
+        name=name,
+        watch=watch,
+        rules=rules,
+        bantime=bantime,
+        ports=None if ports == ALL else join_ranges(ports),
+        marks=reader.marks,
+        **values,
+    )
+
+
+def _watches(reader: Reader, written: Mapping[str, Any], filters: Mapping[str, frozenset[str]]) -> Iterable[Watch]:
+    for name, values in written.items():
+        path = f"watch.{name}"
+        chosen = values.pop("filter", name)
+        if chosen not in filters and f"{path}.filter" not in reader.unfit:
+            near = difflib.get_close_matches(chosen, filters, 1)
+            note = f"no filter is named {chosen}; did you mean {near[0]}?" if near else ""
+            reader.complain(_mark(reader, path, "filter"), path, f"a filter ({', '.join(sorted(filters))})", chosen, note)
+        if values.get("logs") == ():
+            expected = "at least one path (the journal is not read yet)"
+            reader.complain(_mark(reader, path, "logs"), f"{path}.logs", expected, "")
+        yield Watch(filter=chosen, **values)
+
+
+def _rules(
+    reader: Reader, written: Mapping[str, Any], limit: Limit | None, bantime: float | None, kinds: frozenset[str]
+) -> Iterable[Rule]:
+    for name, values in written.items():
+        path = f"rules.{name}"
+        values.setdefault("limit", limit)
+        values.setdefault("bantime", bantime)
+        if values["limit"] is None and f"{path}.limit" not in reader.unfit:
+            reader.complain(_mark(reader, path, "limit"), f"{path}.limit", LIMIT, "")
+        for kind in sorted(set(values.get("count", ())) - kinds):
+            note = f"{kind} is never counted: no filter that is watched has it"
+            expected = one_of_text(tuple(sorted(kinds)))
+            reader.complain(_mark(reader, path, "count"), f"{path}.count", expected, kind, note, warning=True)
+        if f"{path}.prefix" in reader.marks and values.get("by") != "net" and "net" not in values.get("ban", ()):
+            note = "not used: only by: net and ban: [net] are about networks"
+            reader.complain(_mark(reader, path, "prefix"), f"{path}.prefix", "by: net", "", note, warning=True)
+        if not reader.broken:
+            yield Rule(name=name, count=frozenset(values.pop("count")), **values)
+
+
+def _mark(reader: Reader, path: str, key: str) -> Mark:
+    return reader.marks.get(f"{path}.{key}", reader.marks[path])

@@ -1,0 +1,166 @@
+"""
+The configuration of a host: every file read, laid over each other, and turned into one Config with all problems in it.
+
+Later wins: shipped filters/ and jails/ → filters.d/*.yaml and jails.d/*.yaml → banwatch.yaml, which is about the daemon itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from banwatch.config.build import Defaults, build_daemon, build_filter, build_jail
+from banwatch.config.files import UnreadableError, read_text, strays
+from banwatch.config.layers import Layers
+from banwatch.config.model import Config, DaemonSpec, FilterSpec, JailSpec, Mark, Problem
+from banwatch.config.problem import sorted_problems
+from banwatch.config.read import Reader
+from banwatch.config.tree import Entry, NotYamlError, Null, Table, compose
+from banwatch.errors import ConfigError
+from banwatch.filter.match import compile_filter
+from banwatch.model import KINDS
+
+DIRECTORY = Path("/etc/banwatch")
+DAEMON_FILE = "banwatch.yaml"
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+Breakages = dict[str, list[Problem]]
+
+
+def shipped_dir(package: Path = _PACKAGE) -> Path:
+    """Where the shipped `filters` and `jails` are: within the installed package, else at the top of its source tree."""
+    installed = package / "shipped"
+    return installed if installed.is_dir() else package.parents[1]
+
+
+def load_config(directory: Path = DIRECTORY, shipped: Path | None = None) -> Config:
+    """
+    Everything that `directory` and the shipped files say. Never raises for what stands in them.
+
+    Args:
+        directory: may be absent if it is the default one.
+        shipped: has `filters` and `jails` in it; None is shipped_dir().
+    """
+    shipped = shipped or shipped_dir()
+    layers = Layers()
+    layers.add_filters((shipped / "filters", str(shipped / "filters")), strict=False)
+    layers.add_filters((directory / "filters.d", "filters.d"))
+    layers.add_jails((shipped / "jails", str(shipped / "jails")), strict=False)
+    layers.add_jails((directory / "jails.d", "jails.d"))
+    problems = layers.problems
+
+    daemon, defaults, daemon_problems = _load_daemon(directory)
+    problems += daemon_problems
+    filters = _build_filters(layers.filters, layers.broken_filters, problems)
+    kinds = {name: _kinds(filters.get(name)) for name in (*layers.filters, *layers.broken_filters)}
+    specs = _build_jails(layers.jails, layers.broken_jails, problems, defaults, kinds)
+    _refuse_shared_sets(specs, layers.broken_jails, problems)
+    _break_watchers(specs, layers.broken_jails, layers.broken_filters)
+
+    broken = tuple(sorted(layers.broken_jails))
+    jails = {spec.name: spec for spec in specs if spec.enabled != "false" and spec.name not in layers.broken_jails}
+    return Config(
+        daemon=daemon,
+        jails=jails,
+        filters={name: spec for name, spec in filters.items() if name not in layers.broken_filters},
+        problems=sorted_problems(problems),
+        broken=broken,
+        directory=directory,
+        broken_by={name: sorted_problems(layers.broken_jails[name]) for name in broken},
+        unusable=_unusable(daemon_problems, jails),
+    )
+
+
+def _load_daemon(directory: Path) -> tuple[DaemonSpec, Defaults, list[Problem]]:
+    """banwatch.yaml, which may be absent, and what stands around it."""
+    reader = Reader()
+    table = Table({}, Mark(DAEMON_FILE, 0))
+    try:
+        reader.problems.extend(strays(directory))
+    except FileNotFoundError:
+        if directory != DIRECTORY:
+            reader.problems.append(Problem(str(directory), 0, "", "a directory", "no such directory"))
+    except OSError as error:
+        reader.problems.append(Problem(str(directory), 0, "", "a readable directory", error.strerror or str(error)))
+    else:
+        try:
+            table, problems = compose(read_text(directory / DAEMON_FILE, DAEMON_FILE), DAEMON_FILE)
+            reader.problems.extend(problem._replace(jail=None) for problem in problems)
+        except FileNotFoundError:
+            pass
+        except (UnreadableError, NotYamlError) as error:
+            reader.problems.append(error.problem)
+    daemon, defaults = build_daemon(reader, table)
+    return daemon, defaults, reader.problems
+
+
+def _build_filters(entries: Mapping[str, Entry], broken: Breakages, problems: list[Problem]) -> dict[str, FilterSpec]:
+    filters = {}
+    for name, entry in entries.items():
+        reader = Reader(filter=name)
+        spec = build_filter(reader, name, entry.node, entry.mark)
+        if spec is not None:
+            filters[name] = spec
+            reader.problems.extend(_compile_problems(spec))
+        problems += reader.problems
+        if reader.broken:
+            broken.setdefault(name, []).extend(reader.problems)
+    return filters
+
+
+def _compile_problems(spec: FilterSpec) -> Sequence[Problem]:
+    try:
+        compile_filter(spec)
+    except ConfigError as error:
+        return error.problems
+    return ()
+
+
+def _build_jails(
+    entries: Mapping[str, Entry],
+    broken: Breakages,
+    problems: list[Problem],
+    defaults: Defaults,
+    kinds: Mapping[str, frozenset[str]],
+) -> list[JailSpec]:
+    specs = []
+    for name, entry in entries.items():
+        reader = Reader(jail=name, prefix=name)
+        if isinstance(entry.node, Null):
+            reader.deleted(entry.node, "", named=True)
+        elif (spec := build_jail(reader, name, entry.node, entry.mark, defaults, kinds)) is not None:
+            specs.append(spec)
+        problems += reader.problems
+        if reader.broken:
+            broken.setdefault(name, []).extend(reader.problems)
+    return specs
+
+
+def _refuse_shared_sets(specs: Sequence[JailSpec], broken: Breakages, problems: list[Problem]) -> None:
+    """Two jails with one set would end each other's bans."""
+    owners = {f"banwatch-{spec.name}": spec.name for spec in specs if spec.set is None}
+    for spec in specs:
+        if spec.set is not None and (owner := owners.setdefault(spec.set, spec.name)) != spec.name:
+            expected = f"a set that no other jail has ({owner} has this one)"
+            problem = Problem(*spec.marks["set"], f"{spec.name}.set", expected, spec.set, spec.name)
+            problems.append(problem)
+            broken.setdefault(spec.name, []).append(problem)
+
+
+def _break_watchers(specs: Sequence[JailSpec], jails: Breakages, filters: Breakages) -> None:
+    """A jail that watches a broken filter is broken by the filter's problems."""
+    for spec in specs:
+        causes = [problem for watch in spec.watch for problem in filters.get(watch.filter, ())]
+        if causes and spec.enabled != "false":
+            jails.setdefault(spec.name, []).extend(causes)
+
+
+def _kinds(spec: FilterSpec | None) -> frozenset[str]:
+    """The kinds a filter can find; of a filter with problems, which cannot be known, all."""
+    return frozenset(KINDS) if spec is None else frozenset((*spec.failregex, *spec.hintregex))
+
+
+def _unusable(daemon_problems: Sequence[Problem], jails: Mapping[str, JailSpec]) -> str | None:
+    wrong = [problem for problem in daemon_problems if not problem.warning]
+    if wrong:
+        return f"{wrong[0].file} cannot be used"
+    return None if jails else "no jail remains"

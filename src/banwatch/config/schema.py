@@ -1,0 +1,280 @@
+"""
+Every key of the configuration as a table: what it takes, what holds without it, and what it is for.
+
+`read.py` walks these tables to turn text into values, `reference.py` to write docs/configuration.md.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from banwatch.config import convert as to
+from banwatch.config.duration import BANTIME, LIMIT, parse_duration, parse_limit
+from banwatch.config.ports import ALL, PORT, parse_port
+from banwatch.model import KINDS, SUCCESS
+
+
+class Scalar(NamedTuple):
+    """One word; `parse` raises UnfitError. With `null` an unquoted null is this word."""
+
+    expected: str
+    parse: Callable[[str], object]
+    null: bool = False
+
+
+class Many(NamedTuple):
+    """A list of words, with `empty` perhaps of none; `alone` is the one word that may stand there without being a list."""
+
+    item: Scalar
+    expected: str
+    alone: str | None = None
+    empty: bool = False
+
+
+class Both(NamedTuple):
+    """A list of exactly two words."""
+
+    first: Scalar
+    second: Scalar
+    expected: str
+
+
+class Regexes(NamedTuple):
+    """A list of regexes; also one by itself, or a | block with one in each line."""
+
+    parse: Callable[[str], object] = to.parse_regex
+    expected: str = "a list of regexes in single quotes"
+
+
+class Fields(NamedTuple):
+    """A mapping with these keys and no others."""
+
+    keys: "Mapping[str, Key]"
+    expected: str
+
+
+class Named(NamedTuple):
+    """A mapping whose keys are names that the operator chooses. null deletes an entry, or with `nulls` is a value: None."""
+
+    name: Callable[[str], str]
+    item: "Value"
+    expected: str
+    nulls: bool = False
+
+
+class Each(NamedTuple):
+    """A list of mappings."""
+
+    item: Fields
+    expected: str
+
+
+Value = Scalar | Many | Both | Regexes | Fields | Named | Each
+
+
+class Key(NamedTuple):
+    """`default` is what could be written to the same effect; None means there is none, `without` then says what happens."""
+
+    value: Value
+    about: str
+    default: str | tuple[str, ...] | None = None
+    required: bool = False
+    without: str = ""
+
+
+def _choice(*words: str, null: bool = False) -> Scalar:
+    return Scalar(to.one_of_text(words), to.one_of(*words), null)
+
+
+def _by_kind(about: str) -> Fields:
+    return Fields({kind: Key(Regexes(), about) for kind in KINDS}, "a mapping of kinds, each with its regexes")
+
+
+_TEXT = Scalar("text", to.parse_text)
+_FLAG = Scalar("true or false", to.parse_flag)
+_BANTIME = Scalar(BANTIME, parse_duration)
+_LIMIT = Scalar(LIMIT, parse_limit)
+_KIND = _choice(*KINDS)
+_IGNOREIP = Many(Scalar(to.IGNORED, to.parse_ignored), "a list like [192.0.2.0/24, 2001:db8::/48]", empty=True)
+_WIDTHS = Both(
+    Scalar("an IPv4 prefix length from 8 to 32", to.parse_number(8, 32)),
+    Scalar("an IPv6 prefix length from 32 to 128", to.parse_number(32, 128)),
+    "two prefix lengths like [24, 48]",
+)
+
+RULE = Fields(
+    {
+        "count": Key(Many(_KIND, "a list of kinds like [auth]"), "the kinds of failure that count", required=True),
+        "by": Key(_choice("ip", "net", "login"), "what is counted: the address, its network, or the login", required=True),
+        "limit": Key(
+            _LIMIT,
+            "the attempt that makes it `maxretry` within the last `findtime` (an exact sliding window) bans",
+            without="`defaults.limit`; one of the two has to be there",
+        ),
+        "bantime": Key(_BANTIME, "how long a ban lasts", without="the jail's"),
+        "prefix": Key(_WIDTHS, "how wide a network is, for IPv4 and IPv6", default=("24", "48")),
+        "ban": Key(
+            Many(_choice("key", "hosts", "net"), "a list like [key]"),
+            "who is banned: `key` (what was counted), `hosts` (the addresses that took part), `net` (the last one's network)",
+            default=("key",),
+        ),
+    },
+    "a rule like {count: [auth], by: ip, limit: 3/10m}",
+)
+
+WATCH = Fields(
+    {
+        "filter": Key(Scalar(to.NAME, to.parse_name), "the filter", without="the one that is named like this entry"),
+        "logs": Key(
+            Many(Scalar(to.ABSOLUTE, to.parse_path), "a list of paths like [/var/log/auth.log]", empty=True),
+            "files, also as globs; they may appear later. The same event must not stand in two of them",
+            default=(),
+        ),
+        "journal": Key(
+            Many(_TEXT, "a list like ['SYSLOG_IDENTIFIER=sshd _UID=0']", empty=True),
+            "journal matches: the words of one item all hold, any item does. The journal is not read yet: `logs` are",
+            default=(),
+        ),
+        "source": Key(_choice("auto", "logs"), "which of the two is read", default="auto"),
+        "timezone": Key(Scalar(to.ZONE, to.parse_zone), "of dates that name none", without="this system's"),
+        "encoding": Key(Scalar(to.ENCODING, to.parse_encoding), "of the lines", default="utf-8"),
+    },
+    "a mapping like {logs: [/var/log/auth.log]}",
+)
+
+JAIL = Fields(
+    {
+        "enabled": Key(
+            Scalar("auto, true or false", to.parse_enabled),
+            "`auto` is on as soon as one of its sources exists",
+            default="auto",
+        ),
+        "enforce": Key(_FLAG, "false: decides, counts and reports, but bans nobody", default="true"),
+        "watch": Key(
+            Named(to.parse_name, WATCH, "a mapping of services to watch"),
+            "the services it watches, together",
+            without="bans by command only",
+        ),
+        "rules": Key(
+            Named(to.parse_name, RULE, "a mapping of rules by name"),
+            "what it counts, by names of your choice",
+            without="nothing is counted",
+        ),
+        "bantime": Key(_BANTIME, "for rules that have none, and for bans by command", without="`defaults.bantime`"),
+        "ports": Key(
+            Many(Scalar(PORT, parse_port), "a list of ports like [22]", alone=ALL),
+            "the ports that a ban closes: numbers, ranges, names; `all` is every tcp and udp port",
+            default=ALL,
+        ),
+        "protocol": Key(Many(_choice("tcp", "udp"), "a list like [tcp]"), "of these ports", default=("tcp",)),
+        "interface": Key(Scalar(to.INTERFACE, to.parse_interface), "the only interface on which the ban holds", without="all"),
+        "action": Key(_choice("drop", "reject"), "what happens to packets", default="drop"),
+        "hook": Key(
+            Many(_choice("input"), "a list like [input]", alone="input"),
+            "the path of packets on which the ban holds",
+            default="input",
+        ),
+        "ignoreip": Key(_IGNOREIP, "who is never banned here, besides those in `defaults.ignoreip`", default=()),
+        "usedns": Key(_choice("no"), "names in logs are never looked up", default="no"),
+        "set": Key(Scalar(to.SET, to.parse_set), "existing sets NAME-4 and NAME-6 to put bans into", without="sets of its own"),
+    },
+    "a jail: a mapping of its keys",
+)
+
+_EXPECTATION = Named(to.parse_text, _TEXT, "what to compare, like {ip: 192.0.2.7, login: root}", nulls=True)
+
+EXAMPLE = Fields(
+    {
+        "log": Key(Scalar("a line of a log", to.parse_line), "the whole line", required=True),
+        "why": Key(_TEXT, "what it is there to show"),
+    }
+    | {kind: Key(_EXPECTATION, "what the line has to give") for kind in (*KINDS, SUCCESS)},
+    "an example like {log: '…', auth: {ip: 192.0.2.7}}",
+)
+
+FILTER = Fields(
+    {
+        "description": Key(_TEXT, "one line about it", default=""),
+        "program": Key(
+            Scalar(to.REGEX, to.parse_regex),
+            "regex for the whole program name in the header; lines of other programs are never looked at",
+            without="any program",
+        ),
+        "header": Key(
+            Regexes(to.parse_header, "syslog, none, a regex, or a list of them"),
+            "what stands before the message: `syslog`, `none`, or a regex, which may have `<DATE>` in it; tried in order",
+            default=("syslog",),
+        ),
+        "date": Key(_TEXT, "format of the date, like '%Y-%m-%d %H:%M:%S'", without="any that is known"),
+        "failregex": Key(_by_kind("lines that tell of such a failure"), "regexes for the message, by kind"),
+        "hintregex": Key(
+            _by_kind("lines that tell again of such a failure"),
+            "as failregex, for lines about an attempt that another line of the session tells of too: together they count once",
+        ),
+        "successregex": Key(Regexes(), "lines that tell of a good login", default=()),
+        "ignoreregex": Key(Regexes(), "lines that are none of these", default=()),
+        "examples": Key(
+            Each(EXAMPLE, "a list of examples"),
+            "lines and what they have to give (ip, login, count, hint, session, or a capture), under the kind or `success`, "
+            "without either: the line must not match. `banwatch check` tries them",
+            default=(),
+        ),
+    },
+    "a filter: a mapping of its keys",
+)
+
+_DEFAULTS = Fields(
+    {
+        "limit": Key(_LIMIT, "for rules that have none", without="every rule needs its own"),
+        "bantime": Key(_BANTIME, "for jails that have none", default="10m"),
+        "ignoreip": Key(_IGNOREIP, "who is never banned by any jail", default=()),
+    },
+    "a mapping like {bantime: 10m}",
+)
+_LOG = Fields(
+    {
+        "to": Key(
+            Scalar(f"stderr, journal or {to.ABSOLUTE}", to.parse_log_to), "where the daemon's own log goes", default="stderr"
+        ),
+        "format": Key(_choice("text", "json"), "how its lines look", default="text"),
+        "level": Key(_choice("debug", "info", "warning", "error"), "the least important that is still written", default="info"),
+    },
+    "a mapping like {to: stderr, format: text}",
+)
+_METRICS = Fields(
+    {
+        "host": Key(Scalar(to.LOOPBACK, to.parse_loopback), "where /metrics is served", default="127.0.0.1"),
+        "port": Key(Scalar("a port number, or 0 for none", to.parse_number(0, 65535)), "0 switches it off", default="9191"),
+    },
+    "a mapping like {port: 9191}",
+)
+_CONTROL = Fields(
+    {
+        "socket": Key(
+            Scalar(to.ABSOLUTE, to.parse_path), "where banwatch-client finds the daemon", default="/run/banwatch/banwatch.sock"
+        ),
+        "group": Key(
+            Scalar("a group's name", to.parse_group), "the group that may ask and change, as root may", default="banwatch"
+        ),
+        "ask": Key(_FLAG, "true: everybody on this host may ask, but not change", default="false"),
+    },
+    "a mapping like {group: adm}",
+)
+_FIREWALL = Fields(
+    {
+        "backend": Key(
+            _choice("auto", "ipset", "null", null=True), "what enforces the bans; `null` enforces nothing", default="auto"
+        )
+    },
+    "a mapping like {backend: ipset}",
+)
+
+DAEMON = Fields(
+    {
+        "defaults": Key(_DEFAULTS, "what holds where a jail or rule says nothing"),
+        "log": Key(_LOG, "the daemon's own log"),
+        "metrics": Key(_METRICS, "numbers for Prometheus"),
+        "control": Key(_CONTROL, "the socket of banwatch-client"),
+        "firewall": Key(_FIREWALL, "the kernel's side"),
+    },
+    "the daemon's keys",
+)
