@@ -86,6 +86,15 @@ def test_a_group_it_may_not_give_to_is_a_note(path: Path, some_group: grp.struct
     listener.close()
 
 
+def test_its_own_group_needs_no_giving(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket that is the group's from the beginning is not given to it again, so that nobody has to allow chown(2)."""
+    monkeypatch.delattr(os, "chown")
+    group = grp.getgrgid(os.getegid())
+    listener = open_listener(str(path), group.gr_name, ask=False)
+    assert (mode(path), listener.gid, listener.notes) == ("srw-rw----", group.gr_gid, [])
+    listener.close()
+
+
 def test_with_ask_everybody_may_connect(path: Path) -> None:
     """Connecting needs the right to write; what a stranger may do is decided later."""
     listener = open_listener(str(path), NOBODY, ask=True)

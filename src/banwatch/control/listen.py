@@ -52,7 +52,8 @@ class Listener:
         try:
             sock.bind(self.path)
             # Until listen(2) nobody can connect, so the mode that bind(2) gave has no time to do harm.
-            if self.gid is not None:
+            # One that has its group already stays untouched: chown(2) may be out of reach of a confined daemon.
+            if self.gid is not None and Path(self.path).stat().st_gid != self.gid:
                 try:
                     os.chown(self.path, -1, self.gid)
                 except PermissionError:
