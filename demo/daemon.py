@@ -97,12 +97,13 @@ class Daemon:
 
     def _read(self) -> None:
         assert self._process.stderr is not None
-        for raw in self._process.stderr:
-            line = raw.decode("utf-8", "replace").rstrip("\n")
-            self._each(line)
-            with self._changed:
-                self.lines.append(line)
-                self._changed.notify_all()
+        with self._process.stderr as lines:
+            for raw in lines:
+                line = raw.decode("utf-8", "replace").rstrip("\n")
+                self._each(line)
+                with self._changed:
+                    self.lines.append(line)
+                    self._changed.notify_all()
         with self._changed:
             self._at_end = True
             self._changed.notify_all()

@@ -64,10 +64,13 @@ class Machine:
             _, errors = self._holder.communicate()
             raise RuntimeError(f"this machine allows no machine within: {errors.strip()}")
         self.pid = child_of(self._holder.pid)
+        self._started: list[subprocess.Popen[bytes]] = []
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._holder.communicate()
+        for process in self._started:
+            process.wait()
 
     def path(self, path: str) -> Path:
         """A file of the machine, as it is reached from here."""
@@ -122,7 +125,7 @@ class Machine:
         stderr: int | IO[bytes] = subprocess.DEVNULL,
     ) -> subprocess.Popen[bytes]:
         """Starts a command there; `child_of` tells its process, the one returned only stands for it."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.argv(*argv, world=world),
             env={**ENVIRONMENT, **(env or {})},
             stdin=subprocess.DEVNULL,
@@ -130,6 +133,8 @@ class Machine:
             stderr=stderr,
             start_new_session=True,
         )
+        self._started.append(process)
+        return process
 
     def listening(self) -> set[int]:
         """The TCP ports on which something listens there."""
