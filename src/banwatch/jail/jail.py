@@ -1,0 +1,216 @@
+"""
+One jail: the rules, their windows, and what becomes of each match.
+
+    Match ─┬ success ── takes failures out of the windows
+           └ failure ── feeds the window of each rule that counts its kind ── limit reached: decide ── Ban
+
+Pure: the time of the attempt and the present come as arguments.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+from math import inf
+
+from banwatch.config.model import JailSpec, Rule
+from banwatch.jail.decide import Reached, decide
+from banwatch.jail.grace import Grace
+from banwatch.jail.ignoreip import Guard
+from banwatch.jail.tally import BY, LONGEST_LOGIN, Tally
+from banwatch.jail.window import Window
+from banwatch.model import SUCCESS, Ban, Match, Realm, Target
+
+SHARED_LOGINS = 4096
+"""Login texts of which one copy is kept for all attempts."""
+
+LAG_SECONDS = 60.0
+
+
+class Jail:
+    """
+    Counts what the filters matched, and says whom to ban.
+
+    Args:
+        spec: the jail as configured.
+        guard: who is ignored, and by which unit the others are counted. It may be replaced at any time.
+        budget: keys per rule.
+        older: the same jail before a reload, which must not be fed any more. Rules that count the same go on with their
+            windows, whatever became of maxretry and bantime; what was counted in total goes on too.
+
+    Attributes:
+        total_failed: attempts since the start, one each however many rules count them.
+        ignored: attempts from addresses that are ignored.
+        spared: times a limit was reached and a target was not banned because it is, or holds, an ignored or own address.
+        long_logins: attempts on logins longer than any account's.
+    """
+
+    def __init__(self, spec: JailSpec, guard: Guard, budget: int = 100_000, older: "Jail | None" = None) -> None:
+        self.spec = spec
+        self.total_failed: int = 0 if older is None else older.total_failed
+        self.ignored: int = 0 if older is None else older.ignored
+        self.spared: int = 0 if older is None else older.spared
+        self.long_logins: int = 0 if older is None else older.long_logins
+        self._logins: dict[str, str] = {}
+        self._graces: dict[Realm, Grace] = {"net": Grace(budget), "login": Grace(budget)} if older is None else older._graces
+        self._lag: float = 0.0 if older is None else older._lag
+        self._lag_before: float = 0.0 if older is None else older._lag_before
+        self._lag_turn = -inf
+        self._tallies: dict[str, Tally] = {}
+        for rule in spec.rules:
+            window = _window(rule, budget, None if older is None else older._tallies.get(rule.name))
+            self._tallies[rule.name] = BY[rule.by](rule, window, guard, self._graces["net"], self._graces["login"])
+        kinds = frozenset(chain.from_iterable(rule.count for rule in spec.rules))
+        self._routes = {kind: tuple(tally for tally in self._tallies.values() if kind in tally.rule.count) for kind in kinds}
+        # Windows bring their own counts along; those of rules that are gone are kept here.
+        self._evicted = 0 if older is None else older.evicted - sum(tally.window.evicted for tally in self._tallies.values())
+        self.guard = guard
+
+    @property
+    def guard(self) -> Guard:
+        """Who is never banned, and by which unit the others are counted."""
+        return self._guard
+
+    @guard.setter
+    def guard(self, guard: Guard) -> None:
+        self._guard = guard
+        self._counted = guard.counted
+        for tally in self._tallies.values():
+            tally.guard = guard
+
+    @property
+    def evicted(self) -> int:
+        """Keys that were given up because a window was full."""
+        return self._evicted + sum(tally.window.evicted for tally in self._tallies.values())
+
+    @property
+    def lookback(self) -> float:
+        """How many seconds before now an attempt can still count: the longest findtime."""
+        return max((tally.findtime for tally in self._tallies.values()), default=0.0)
+
+    def feed(self, match: Match, at: float, now: float) -> Sequence[Ban]:
+        """
+        Count `match`, or let it forgive: the bans that it decides, mostly none.
+
+        Args:
+            at: when it happened, as far as counting is concerned.
+            now: the present; a ban whose end is past is only recorded.
+        """
+        kind = match.kind
+        tallies = self._routes.get(kind)
+        if tallies is None:
+            if kind == SUCCESS:
+                self._succeed(match, at)
+            return ()
+        unit = None
+        ip = match.ip
+        attempts = match.attempts
+        if ip is not None and (unit := self._counted[ip]) is None:
+            self.ignored += attempts
+            return ()
+        login = match.login or None
+        if login is not None:
+            login = self._logins.get(login) or self._remember(login)
+        if now - at > self._lag:
+            self._lag = now - at
+        keyed = False
+        reached: list[Reached] = []
+        for tally in tallies:
+            key = tally.key(unit, ip, login)
+            if key is not None:
+                keyed = True
+                failures = tally.count(key, unit, login, at, attempts)
+                if failures >= tally.maxretry:
+                    reached.append(Reached(tally.rule, key, failures, tally.hosts(key), ip))
+                    tally.window.discard(key)
+        if keyed:
+            self.total_failed += attempts
+        return self._ban(reached, at, now) if reached else ()
+
+    def forget(self, target: Target) -> None:
+        """Empty the windows of `target`: after an unban it starts anew, with its next line."""
+        self._empty(target)
+        self._graces[target.realm].pop(target.who, None)
+
+    def settle(self, target: Target, at: float) -> None:
+        """Empty the windows of `target`, which was banned at `at`; its lines count again 5 s later."""
+        self._empty(target)
+        self._graces[target.realm].start(target.who, at)
+
+    def currently_failed(self, now: float) -> int:
+        """
+        How many have an attempt within findtime of `now`: addresses if a rule goes by address, else whatever is counted.
+        """
+        tallies = [tally for tally in self._tallies.values() if tally.rule.by == "ip"] or list(self._tallies.values())
+        failing = [tally.window.failing(now) for tally in tallies]
+        return sum(1 for _ in failing[0]) if len(failing) == 1 else len(set(chain.from_iterable(failing)))
+
+    def tracked(self) -> dict[str, int]:
+        """How many keys each rule holds."""
+        return {name: len(tally.window) for name, tally in self._tallies.items()}
+
+    def window(self, rule: str) -> Window:
+        """The window of the rule of that name."""
+        return self._tallies[rule].window
+
+    def sweep(self, now: float) -> float | None:
+        """
+        Drop what can count no more: when to come again, `now` if not all is done yet, None if there is nothing left.
+
+        Lines that are behind (catching up) are measured by their own time: nothing goes that could still count for a line
+        as far behind as the furthest of the last minute or two.
+        """
+        clock = now - max(self._lag, self._lag_before)
+        if now >= self._lag_turn:
+            self._lag_before, self._lag, self._lag_turn = self._lag, 0.0, now + LAG_SECONDS
+        more = False
+        for tally in self._tallies.values():
+            more |= tally.window.sweep(clock)
+        for grace in self._graces.values():
+            grace.sweep(clock)
+        if more:
+            return now
+        return now + LAG_SECONDS if any(self.tracked().values()) or any(self._graces.values()) else None
+
+    def _remember(self, login: str) -> str:
+        if len(login) > LONGEST_LOGIN:
+            # One character more than any account has: the rules by login see that it is none.
+            self.long_logins += 1
+            login = login[: LONGEST_LOGIN + 1]
+        if len(self._logins) >= SHARED_LOGINS:
+            self._logins.clear()
+        return self._logins.setdefault(login, login)
+
+    def _ban(self, reached: list[Reached], at: float, now: float) -> Sequence[Ban]:
+        bans: dict[Target, Ban] = {}
+        for each in reached:
+            decision = decide(each, self.spec, self._guard, at, now)
+            self.spared += decision.spared
+            for ban in decision.bans:
+                known = bans.get(ban.target)
+                if known is None or _end(ban) > _end(known):
+                    bans[ban.target] = ban
+        for target in bans:
+            self.settle(target, at)
+        return tuple(bans.values())
+
+    def _empty(self, target: Target) -> None:
+        for tally in self._tallies.values():
+            if (tally.rule.by == "login") == (target.realm == "login"):
+                tally.window.discard(target.who)
+
+    def _succeed(self, match: Match, at: float) -> None:
+        unit = None if match.ip is None else self._guard.unit(match.ip)
+        if match.ip is None or unit is None or not match.login:
+            return
+        for tally in self._tallies.values():
+            tally.forgive(unit, match.ip, match.login, at)
+
+
+def _end(ban: Ban) -> float:
+    return inf if ban.until is None else ban.until
+
+
+def _window(rule: Rule, budget: int, older: Tally | None) -> Window:
+    if older is None or not older.goes_on_as(rule):
+        return Window(rule.limit.findtime, rule.limit.maxretry, budget)
+    older.window.maxretry, older.window.budget = rule.limit.maxretry, budget
+    return older.window
