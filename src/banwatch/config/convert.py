@@ -1,6 +1,5 @@
 """Words of the configuration as values: each function takes the text that was typed and raises UnfitError if it does not fit."""
 
-import codecs
 import re
 import warnings
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from banwatch.address import parse_network, render_network
 from banwatch.config.problem import UnfitError
+from banwatch.filter.scan import check_encoding
 from banwatch.model import ALLOW, Target
 
 NAME = "a name of letters, digits, _ . and -, not beginning with -"
@@ -26,15 +26,13 @@ _SET = re.compile(r"(?!-)[A-Za-z0-9_.:-]{1,29}")
 _INTERFACE = re.compile(r"(?!-)[A-Za-z0-9_.:@-]{1,15}\+?")
 _GROUP = re.compile(r"(?!-)[A-Za-z0-9_.-]{1,32}")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-# Bytes and escapes that a charset which keeps ASCII as it is leaves alone.
-_PROBE = bytes(range(128)) + rb"\x41\u0041\n +AEE- &AOQ- =41"
 
 Parse = Callable[[str], object]
 
 
-def one_of(*words: str) -> Parse:
-    """A function that takes these words only."""
-    expected = one_of_text(words)
+def one_of(*words: str, but: str = "") -> Parse:
+    """A function that takes these words only; `but` says why others do not fit yet."""
+    expected = f"{one_of_text(words)} ({but})" if but else one_of_text(words)
 
     def parse(text: str) -> str:
         if text not in words:
@@ -79,9 +77,16 @@ def parse_number(low: int, high: int) -> Parse:
 
 
 def parse_name(text: str) -> str:
-    """The name of a filter, a rule or a watched service."""
+    """The name of a rule or a watched service."""
     if not _NAME.fullmatch(text):
         raise UnfitError(NAME, text)
+    return text
+
+
+def parse_filter_name(text: str) -> str:
+    """The name of a filter, which is that of its file without .yaml."""
+    if not _NAME.fullmatch(text):
+        raise UnfitError(f"{NAME} (fail2ban's files are not read yet)", text)
     return text
 
 
@@ -170,11 +175,9 @@ def parse_encoding(text: str) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            same = codecs.lookup(text).name and _PROBE.decode(text) == _PROBE.decode("ascii")
-        except (LookupError, ValueError):
-            same = False
-    if not same:
-        raise UnfitError(ENCODING, text)
+            check_encoding(text)
+        except ValueError:
+            raise UnfitError(ENCODING, text) from None
     return text
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from banwatch.config.model import Problem
+from banwatch.config.paths import DAEMON_FILE
 
 SUFFIX = ".yaml"
 LARGEST = 1 << 20
@@ -92,8 +93,8 @@ def strays(directory: Path) -> Iterator[Problem]:
         for name in sorted(entry.name for entry in entries):
             if name in {"jails", "filters"}:
                 yield Problem(name, 0, "", f"{name}.d", name, warning=True, note=f"never read; did you mean {name}.d?")
-            elif name.endswith((SUFFIX, ".yml")) and name != "banwatch.yaml" and not name.startswith("."):
-                expected = "banwatch.yaml" if name == "banwatch.yml" else "jails.d/ or filters.d/"
+            elif name.endswith((SUFFIX, ".yml")) and name != DAEMON_FILE and not name.startswith("."):
+                expected = DAEMON_FILE if name == "banwatch.yml" else "jails.d/ or filters.d/"
                 yield Problem(name, 0, "", expected, name, warning=True, note=f"never read; did you mean {expected}?")
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from banwatch.config.convert import parse_jail_name, parse_name
+from banwatch.config.convert import parse_filter_name, parse_jail_name
 from banwatch.config.files import SUFFIX, UnreadableError, list_yaml, read_text
 from banwatch.config.model import Mark, Problem
 from banwatch.config.problem import UnfitError
@@ -39,7 +39,7 @@ class Layers:
         for path, label in self._list(place, strict):
             name = path.name.removesuffix(SUFFIX)
             try:
-                parse_name(name)
+                parse_filter_name(name)
                 table, problems = compose(read_text(path, label), label)
             except UnfitError as error:
                 self._break_filter(name, Problem(label, 0, "", error.expected, name, filter=name))

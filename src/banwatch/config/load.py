@@ -11,6 +11,7 @@ from banwatch.config.build import Defaults, build_daemon, build_filter, build_ja
 from banwatch.config.files import UnreadableError, read_text, strays
 from banwatch.config.layers import Layers
 from banwatch.config.model import Config, DaemonSpec, FilterSpec, JailSpec, Mark, Problem
+from banwatch.config.paths import DAEMON_FILE, DEFAULT_DIRECTORY, shipped_dir
 from banwatch.config.problem import sorted_problems
 from banwatch.config.read import Reader
 from banwatch.config.tree import Entry, NotYamlError, Null, Table, compose
@@ -18,21 +19,12 @@ from banwatch.errors import ConfigError
 from banwatch.filter.match import compile_filter
 from banwatch.model import KINDS
 
-DIRECTORY = Path("/etc/banwatch")
-DAEMON_FILE = "banwatch.yaml"
-
-_PACKAGE = Path(__file__).resolve().parents[1]
+DIRECTORY = DEFAULT_DIRECTORY
 
 Breakages = dict[str, list[Problem]]
 
 
-def shipped_dir(package: Path = _PACKAGE) -> Path:
-    """Where the shipped `filters` and `jails` are: within the installed package, else at the top of its source tree."""
-    installed = package / "shipped"
-    return installed if installed.is_dir() else package.parents[1]
-
-
-def load_config(directory: Path = DIRECTORY, shipped: Path | None = None) -> Config:
+def load_config(directory: Path = DEFAULT_DIRECTORY, shipped: Path | None = None) -> Config:
     """
     Everything that `directory` and the shipped files say. Never raises for what stands in them.
 
@@ -77,7 +69,7 @@ def _load_daemon(directory: Path) -> tuple[DaemonSpec, Defaults, list[Problem]]:
     try:
         reader.problems.extend(strays(directory))
     except FileNotFoundError:
-        if directory != DIRECTORY:
+        if directory != DEFAULT_DIRECTORY:
             reader.problems.append(Problem(str(directory), 0, "", "a directory", "no such directory"))
     except OSError as error:
         reader.problems.append(Problem(str(directory), 0, "", "a readable directory", error.strerror or str(error)))

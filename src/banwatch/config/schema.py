@@ -81,8 +81,8 @@ class Key(NamedTuple):
     without: str = ""
 
 
-def _choice(*words: str, null: bool = False) -> Scalar:
-    return Scalar(to.one_of_text(words), to.one_of(*words), null)
+def _choice(*words: str, null: bool = False, but: str = "") -> Scalar:
+    return Scalar(to.one_of_text(words), to.one_of(*words, but=but), null)
 
 
 def _by_kind(about: str) -> Fields:
@@ -123,7 +123,7 @@ RULE = Fields(
 
 WATCH = Fields(
     {
-        "filter": Key(Scalar(to.NAME, to.parse_name), "the filter", without="the one that is named like this entry"),
+        "filter": Key(Scalar(to.NAME, to.parse_filter_name), "the filter", without="the one that is named like this entry"),
         "logs": Key(
             Many(Scalar(to.ABSOLUTE, to.parse_path), "a list of paths like [/var/log/auth.log]", empty=True),
             "files, also as globs; they may appear later. The same event must not stand in two of them",
@@ -134,7 +134,7 @@ WATCH = Fields(
             "journal matches: the words of one item all hold, any item does. The journal is not read yet: `logs` are",
             default=(),
         ),
-        "source": Key(_choice("auto", "logs"), "which of the two is read", default="auto"),
+        "source": Key(_choice("auto", "logs", but="the journal is not read yet"), "which of the two is read", default="auto"),
         "timezone": Key(Scalar(to.ZONE, to.parse_zone), "of dates that name none", without="this system's"),
         "encoding": Key(Scalar(to.ENCODING, to.parse_encoding), "of the lines", default="utf-8"),
     },
@@ -169,12 +169,12 @@ JAIL = Fields(
         "interface": Key(Scalar(to.INTERFACE, to.parse_interface), "the only interface on which the ban holds", without="all"),
         "action": Key(_choice("drop", "reject"), "what happens to packets", default="drop"),
         "hook": Key(
-            Many(_choice("input"), "a list like [input]", alone="input"),
+            Many(_choice("input", but="others are not supported yet"), "a list like [input]", alone="input"),
             "the path of packets on which the ban holds",
             default="input",
         ),
         "ignoreip": Key(_IGNOREIP, "who is never banned here, besides those in `defaults.ignoreip`", default=()),
-        "usedns": Key(_choice("no"), "names in logs are never looked up", default="no"),
+        "usedns": Key(_choice("no", but="names are never looked up"), "names in logs are never looked up", default="no"),
         "set": Key(Scalar(to.SET, to.parse_set), "existing sets NAME-4 and NAME-6 to put bans into", without="sets of its own"),
     },
     "a jail: a mapping of its keys",
