@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from banwatch.config.model import LogSpec
+from banwatch.text import escape
 
 
 def _import_structlog() -> Any:
@@ -142,11 +143,6 @@ def open_sink(spec: LogSpec) -> Sink:
         return JournalSink()
     render = _RENDER[spec.format]
     return StderrSink(render) if spec.to == "stderr" else FileSink(Path(spec.to), render)
-
-
-def escape(text: str) -> str:
-    """`text` with everything that is not printable escaped, so that it stays one line and moves no cursor."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def render_message(event: Mapping[str, Any]) -> str:
