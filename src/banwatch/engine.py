@@ -1,0 +1,246 @@
+"""
+Decides: joins filter, jail and book, and nothing that does I/O. The daemon, `replay` and the tests run the same engine.
+
+    Chunk ─scan→ Match ─once→ ─jails→ Ban ─book→ changes, in the order in which they have to happen
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from math import inf
+from zoneinfo import ZoneInfo
+
+from banwatch.book.book import Book
+from banwatch.config.model import Config, JailSpec, Watch
+from banwatch.filter.match import Filter, compile_filter
+from banwatch.filter.once import Once
+from banwatch.filter.scan import Lens, Scanner
+from banwatch.jail.ignoreip import Guard
+from banwatch.jail.jail import Jail
+from banwatch.model import ALLOW, Ban, Chunk, Match, Target, Unban
+
+Change = Ban | Unban
+
+SKEW = 60.0
+"""A live line whose date is further than this from now counts as now, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the host is, as far as it decides whom not to ban: its own addresses and its on-link IPv6 prefixes."""
+
+    own: frozenset[str] = frozenset()
+    onlink: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """A scanner for the sources that the same watches see, and for each of its lenses the jails behind it."""
+
+    scanner: Scanner
+    jails: tuple[tuple[Jail, ...], ...]
+    once: tuple[Once, ...]
+
+
+class Engine:
+    """
+    The jails of one configuration and the book they share.
+
+    Args:
+        older: the engine before a reload. Its book and what it counted are taken over.
+    """
+
+    book: Book
+    jails: dict[str, Jail]
+    skewed: int
+
+    def __init__(self, config: Config, surroundings: Surroundings | None = None, older: "Engine | None" = None) -> None:
+        self.config = config
+        self._surroundings = surroundings or Surroundings()
+        self._once: dict[str, Once] = {}
+        self.book, self.skewed, before = Book(), 0, dict[str, Jail]()
+        if older is not None:
+            self.book, self.skewed, before = older.book, older.skewed, older.jails
+            self._surroundings, self._once = surroundings or older._surroundings, older._once
+        self._filters: dict[str, Filter] = {}
+        self.jails = {name: Jail(spec, self._guard(spec), older=before.get(name)) for name, spec in config.jails.items()}
+        self._watches: list[tuple[Watch, Lens, Jail]] = [
+            (watch, self._lens(watch), self.jails[spec.name]) for spec in config.jails.values() for watch in spec.watch
+        ]
+        self._lanes: dict[frozenset[str] | None, _Lane] = {}
+        self._due = inf
+        self._note_due()
+
+    def feed(self, chunk: Chunk, now: float | None) -> list[Change]:
+        """
+        Everything that changes in the book because of the lines of `chunk`, in order.
+
+        Args:
+            now: the present time. None lets the lines' own time pass instead (replay): bans end between lines.
+        """
+        lane = self._lane(chunk.patterns)
+        changes: list[Change] = []
+        live = chunk.live
+        for match in lane.scanner.scan(chunk, chunk.read_at if now is None else now):
+            admitted = lane.once[match.lens].admit(match)
+            if admitted is None:
+                continue
+            at = admitted.at
+            if at is None:
+                at = chunk.read_at
+            elif now is not None:
+                if live and abs(at - now) > SKEW:
+                    self.skewed += 1
+                    at = now
+                elif at > now:
+                    at = now
+            self._count(admitted, at, now, lane.jails[admitted.lens], live, chunk.read_at, changes)
+        return changes
+
+    def expire(self, now: float) -> list[Unban]:
+        """End what has ended at `now`; the windows of those keys are empty after it."""
+        ended = self.book.expire(now)
+        for unban in ended:
+            self._forget(unban.ban.jail, unban.ban.target)
+        self._note_due()
+        if any(unban.ban.jail == ALLOW for unban in ended):
+            self._guard_all()
+        return ended
+
+    def ban(self, ban: Ban) -> Ban | None:
+        """Write down a ban that no rule decided: as it stands now, None when the present one lasts as long."""
+        entered = self.book.ban(ban)
+        if entered is not None:
+            if ban.jail in self.jails:
+                self.jails[ban.jail].settle(ban.target, ban.at)
+            self._settle(ban.jail)
+        return entered
+
+    def unban(self, jail: str, target: Target, now: float, why: str) -> Unban | None:
+        """Take a ban out before its end; the windows of the key are empty after it."""
+        ended = self.book.unban(jail, target, now, why)
+        if ended is not None:
+            self._forget(jail, target)
+            self._settle(jail)
+        return ended
+
+    def adopt(self, members: Mapping[tuple[str, Target], float | None], now: float) -> list[Ban]:
+        """Take over what the kernel holds for our jails and the book does not know; seconds left by (jail, target)."""
+        adopted = self.book.adopt(members, [*self.jails, ALLOW], now)
+        self._settle(ALLOW)
+        return adopted
+
+    def drop_jails(self, now: float) -> list[Unban]:
+        """End the bans of jails that the configuration has no more."""
+        gone = [ban for ban in self.book if ban.jail not in self.jails and ban.jail != ALLOW]
+        return [unban for ban in gone if (unban := self.unban(ban.jail, ban.target, now, "jail removed"))]
+
+    def drop_ignored(self, now: float) -> list[Unban]:
+        """End the bans of those who are ignored now."""
+        ended: list[Unban] = []
+        for name, jail in self.jails.items():
+            for target in list(self.book.of_jail(name)):
+                reason = jail.guard.ignored(target)
+                if reason is not None and (unban := self.unban(name, target, now, reason)):
+                    ended.append(unban)
+        return ended
+
+    def follow_enforce(self, now: float) -> list[Change]:
+        """After a reload: end the bans of jails that only look on now, and enforce what was only recorded until now."""
+        changes: list[Change] = []
+        for name, spec in self.config.jails.items():
+            for ban in [ban for ban in self.book.of_jail(name).values() if ban.enforce != spec.enforce]:
+                ended = self.unban(name, ban.target, now, "enforce was changed")
+                changes += [ended] if ended else []
+                if spec.enforce and (entered := self.ban(replace(ban, enforce=True))):
+                    changes.append(entered)
+        return changes
+
+    def surround(self, surroundings: Surroundings) -> None:
+        """Take notice of the host's addresses of now."""
+        self._surroundings = surroundings
+        self._guard_all()
+
+    def sweep(self, now: float) -> None:
+        """Drop what is too old to count; memory shrinks when an attack is over."""
+        for jail in self.jails.values():
+            jail.sweep(now)
+
+    def lookback(self) -> float:
+        """How many seconds before the start a line may still count."""
+        return max((jail.lookback for jail in self.jails.values()), default=0.0)
+
+    def patterns(self) -> frozenset[str]:
+        """Every log pattern that some jail watches."""
+        return frozenset(pattern for watch, _, _ in self._watches for pattern in watch.logs)
+
+    def scanners(self) -> Iterable[Scanner]:
+        """The scanners in use, for their counters."""
+        return [lane.scanner for lane in self._lanes.values()]
+
+    def _count(
+        self,
+        match: Match,
+        at: float,
+        now: float | None,
+        jails: Sequence[Jail],
+        live: bool,
+        read_at: float,
+        changes: list[Change],
+    ) -> None:
+        clock = at if now is None else now
+        if at >= self._due:
+            changes.extend(self.expire(at))
+        for jail in jails:
+            if not live and now is not None and at < now - jail.lookback:
+                continue
+            for ban in jail.feed(match, at, clock):
+                entered = self.book.ban(replace(ban, read_at=read_at))
+                if entered is not None:
+                    changes.append(entered)
+                    self._note_due()
+
+    def _forget(self, jail: str, target: Target) -> None:
+        if jail in self.jails:
+            self.jails[jail].forget(target)
+
+    def _settle(self, jail: str) -> None:
+        self._note_due()
+        if jail == ALLOW:
+            self._guard_all()
+
+    def _note_due(self) -> None:
+        due = self.book.next_expiry()
+        self._due = inf if due is None else due
+
+    def _guard_all(self) -> None:
+        for name, jail in self.jails.items():
+            jail.guard = self._guard(self.config.jails[name])
+
+    def _guard(self, spec: JailSpec) -> Guard:
+        allowed = [str(target) for target in self.book.of_jail(ALLOW)]
+        ignore = [*self.config.daemon.ignoreip, *spec.ignoreip, *allowed]
+        return Guard(ignore, self._surroundings.own, self._surroundings.onlink)
+
+    def _lens(self, watch: Watch) -> Lens:
+        if watch.filter not in self._filters:
+            self._filters[watch.filter] = compile_filter(self.config.filters[watch.filter])
+        zone: tzinfo | None = None if watch.timezone is None else ZoneInfo(watch.timezone)
+        return Lens(self._filters[watch.filter], zone, watch.encoding)
+
+    def _lane(self, patterns: frozenset[str] | None) -> _Lane:
+        lane = self._lanes.get(patterns)
+        if lane is None:
+            lane = self._lanes[patterns] = self._make_lane(lambda watch: patterns is None or not patterns.isdisjoint(watch.logs))
+        return lane
+
+    def _make_lane(self, wanted: Callable[[Watch], bool]) -> _Lane:
+        behind: dict[Lens, list[Jail]] = {}
+        for watch, lens, jail in self._watches:
+            if wanted(watch) and jail not in behind.setdefault(lens, []):
+                behind[lens].append(jail)
+        return _Lane(
+            Scanner(list(behind)),
+            tuple(map(tuple, behind.values())),
+            tuple(self._once.setdefault(lens.filter.name, Once()) for lens in behind),
+        )
