@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from banwatch.config.model import Problem
+    from banwatch.model import Target
 
 EXIT_DONE = 0
 EXIT_REFUSED = 1
@@ -61,13 +62,17 @@ class FirewallError(BanwatchError):
 
     Args:
         errno: the kernel's number when there is one; ipset's own start at 4096.
+        failed: of many bans those that were refused, (jail, target) each, and why; the others are done.
     """
 
     code = EXIT_UNREACHABLE
 
-    def __init__(self, message: str, hint: str = "", errno: int | None = None) -> None:
+    def __init__(
+        self, message: str, hint: str = "", errno: int | None = None, failed: "Mapping[tuple[str, Target], str] | None" = None
+    ) -> None:
         super().__init__(message, hint)
         self.errno = errno
+        self.failed = dict(failed or {})
 
 
 class ControlError(BanwatchError):
@@ -75,12 +80,10 @@ class ControlError(BanwatchError):
     A request on the control socket that is refused; `code` is the client's exit code.
 
     Args:
-        problems: as the client gets them, {file, line, key, expected, got} each; empty when it is not about configuration.
+        problems: what is wrong with the configuration, if that is what it is about.
     """
 
-    def __init__(
-        self, message: str, hint: str = "", code: int = EXIT_REFUSED, problems: Sequence[Mapping[str, object]] = ()
-    ) -> None:
+    def __init__(self, message: str, hint: str = "", code: int = EXIT_REFUSED, problems: "Sequence[Problem]" = ()) -> None:
         super().__init__(message, hint)
         self.code = code
         self.problems = tuple(problems)

@@ -24,6 +24,10 @@ class Firewall(Protocol):
     """
 
     @property
+    def name(self) -> str:
+        """The backend: "ipset" or "null"."""
+
+    @property
     def notes(self) -> Sequence[str]:
         """What this firewall does without, for `status` and the log ("no ip6tables: IPv6 is not covered")."""
 

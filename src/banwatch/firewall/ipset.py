@@ -1,0 +1,220 @@
+"""
+Bans by sets in the kernel, which a chain of iptables looks into.
+
+Sets and their elements go over netlink, rules by iptables-restore; so a ban is one message, and never a process.
+"""
+
+import asyncio
+import errno
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from banwatch.address import family_of, pack
+from banwatch.config.model import JailSpec
+from banwatch.errors import FirewallError
+from banwatch.firewall.base import Key, seconds_left
+from banwatch.firewall.elements import Element, Member
+from banwatch.firewall.iptables import Tables
+from banwatch.firewall.plan import ours, plan_sets
+from banwatch.firewall.refusal import BUSY, REFERENCED, advise, explain, number_of, refusal
+from banwatch.firewall.rules import chain_rules, render_setup, render_teardown
+from banwatch.firewall.wire import (
+    PER_MESSAGE,
+    Header,
+    decode_failed,
+    decode_header,
+    decode_members,
+    encode_add,
+    encode_create,
+    encode_del,
+    encode_destroy,
+    encode_headers,
+    encode_list,
+)
+from banwatch.host.frame import Request
+from banwatch.host.netlink import Netlink, NetlinkError
+from banwatch.model import Ban, Target
+
+REFUSALS = 512
+"""After so many single refusals by one set in one call the rest is not tried any more: a full set stays full."""
+
+# rules that were deleted hold on to their sets until the kernel has come to clearing them up
+_CLEARING = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+
+_Encode = Callable[[str, int, Sequence[Element]], Request]
+
+
+class _Batch:
+    """What goes to one set: elements, and whose each is."""
+
+    def __init__(self, family: int) -> None:
+        self.family = family
+        self.keys: list[Key] = []
+        self.elements: list[Element] = []
+
+
+class IpsetFirewall:
+    """
+    The backend `ipset`.
+
+    Args:
+        netlink: an open socket; `close` closes it.
+        tables: by family, 4 and, where the host has it, 6.
+        lacking: what is done without, for `notes`.
+    """
+
+    name = "ipset"
+
+    def __init__(self, netlink: Netlink, tables: Mapping[int, Tables], lacking: Sequence[str] = ()) -> None:
+        self._netlink = netlink
+        self._tables = tables
+        self._lacking = tuple(lacking)
+        self._kept: tuple[str, ...] = ()
+        self._sets: Mapping[tuple[str, int], str] = {}
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return self._lacking + self._kept
+
+    async def setup(self, jails: Sequence[JailSpec]) -> None:
+        plan = plan_sets(jails, tuple(self._tables), await self._headers())
+        laid = {family: chain_rules(jails, plan.sets, family) for family in self._tables}  # raises before anything is done
+        for name, family in plan.create:
+            await self._ask(f"creating the set {name}", encode_create(name, family))
+        for family, tables in self._tables.items():
+            await tables.restore(render_setup(await tables.read(), laid[family]))
+        self._sets = plan.sets
+        kept = [name for name in plan.stale if not await self._destroyed(name)]
+        self._kept = tuple(f"the set {name} is kept: a rule of somebody else refers to it" for name in kept)
+
+    async def ban(self, bans: Sequence[Ban], now: float) -> None:
+        wanted = (((ban.jail, ban.target), seconds_left(ban.until, now)) for ban in bans if ban.enforce)
+        await self._apply(encode_add, wanted, "banned", gone_is_fine=False)
+
+    async def unban(self, bans: Sequence[Key]) -> None:
+        await self._apply(encode_del, ((key, 0) for key in bans), "unbanned", gone_is_fine=True)
+
+    async def members(self) -> Mapping[Key, Member]:
+        found: dict[Key, Member] = {}
+        jails: dict[str, list[str]] = {}
+        for (jail, _), name in self._sets.items():
+            jails.setdefault(name, []).append(jail)  # by `set:` two jails may have one set
+        for name, sharing in jails.items():
+
+            def keep(payload: bytes, sharing: Sequence[str] = sharing) -> None:
+                for who, member in decode_members(payload):
+                    target = Target("net", who)
+                    for jail in sharing:
+                        found[jail, target] = member
+
+            await self._ask(f"listing the set {name}", encode_list(name), keep)
+        return found
+
+    async def banned(self) -> Mapping[Key, float | None]:
+        return {key: member.left for key, member in (await self.members()).items()}
+
+    async def teardown(self) -> None:
+        for tables in self._tables.values():
+            await tables.restore(render_teardown(await tables.read()))
+        self._sets = {}
+        if kept := [name for name in ours(await self._headers()) if not await self._destroyed(name)]:
+            raise FirewallError(f"still in use: {', '.join(kept)}", "rules refer to them; iptables-save | grep match-set", BUSY)
+
+    async def close(self) -> None:
+        self._netlink.close()
+
+    async def _apply(self, encode: _Encode, wanted: Iterable[tuple[Key, int]], doing: str, *, gone_is_fine: bool) -> None:
+        failed: dict[Key, str] = {}
+        numbers: list[int | None] = []
+        for name, batch in self._sorted_by_set(wanted, {} if gone_is_fine else failed).items():
+            numbers += await self._send(encode, name, batch, failed, gone_is_fine=gone_is_fine)
+        if failed:
+            (jail, target), why = next(iter(failed.items()))
+            more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+            number = next(iter(numbers), None)
+            hint = advise(number) if why == explain(number) else ""
+            raise FirewallError(f"not {doing}: {target} in {jail} ({why}){more}", hint, number, failed)
+
+    def _sorted_by_set(self, wanted: Iterable[tuple[Key, int]], failed: dict[Key, str]) -> Mapping[str, _Batch]:
+        batches: dict[str, _Batch] = {}
+        for key, seconds in wanted:
+            jail, (realm, who) = key
+            if realm != "net":
+                continue
+            family = family_of(who)
+            name = self._sets.get((jail, family))
+            if name is None:
+                failed[key] = self._why_no_set(jail, family)
+                continue
+            try:
+                address, bits = pack(who)
+            except (OSError, ValueError):
+                failed[key] = "no address or network in canonical text"
+                continue
+            batch = batches.get(name)
+            if batch is None:
+                batch = batches[name] = _Batch(family)
+            batch.keys.append(key)
+            batch.elements.append((address, bits, seconds))
+        return batches
+
+    def _why_no_set(self, jail: str, family: int) -> str:
+        if family not in self._tables:
+            return "; ".join(self._lacking) or f"IPv{family} is not covered"
+        return f"jail {jail} has no set"
+
+    async def _send(
+        self, encode: _Encode, name: str, batch: _Batch, failed: dict[Key, str], *, gone_is_fine: bool
+    ) -> list[int | None]:
+        """Send all of `batch`, a message at a time; what is refused goes to `failed`. Returns the errnos of the refusals."""
+        numbers: list[int | None] = []
+        start = 0
+        while start < len(batch.elements):
+            part = batch.elements[start : start + PER_MESSAGE]
+            try:
+                await self._netlink.request(encode(name, batch.family, part))
+                start += len(part)
+            except OSError as error:
+                number = number_of(error)
+                if gone_is_fine and number == errno.ENOENT:
+                    break
+                numbers.append(number)
+                at = decode_failed(error.reply) if isinstance(error, NetlinkError) else 0
+                if not 1 <= at <= len(part) or len(numbers) > REFUSALS:
+                    failed.update(dict.fromkeys(batch.keys[start:], explain(number)))
+                    break
+                failed[batch.keys[start + at - 1]] = explain(number)
+                start += at  # those before it are done
+            if start < len(batch.elements):
+                await asyncio.sleep(0)
+        return numbers
+
+    async def _headers(self) -> Mapping[str, Header]:
+        headers: dict[str, Header] = {}
+
+        def keep(payload: bytes) -> None:
+            if header := decode_header(payload):
+                headers[header.name] = header
+
+        await self._ask("listing the sets", encode_headers(), keep)
+        return headers
+
+    async def _destroyed(self, name: str) -> bool:
+        """Destroy a set, gone already is fine; False if a rule still refers to it."""
+        for pause in _CLEARING:
+            await asyncio.sleep(pause)
+            try:
+                await self._ask(f"destroying the set {name}", encode_destroy(name))
+            except FirewallError as error:
+                if error.errno == errno.ENOENT:
+                    return True
+                if error.errno not in (BUSY, REFERENCED):
+                    raise
+            else:
+                return True
+        return False
+
+    async def _ask(self, doing: str, request: Request, each: Callable[[bytes], None] | None = None) -> None:
+        try:
+            await self._netlink.request(request, each)
+        except OSError as error:
+            raise refusal(doing, error) from error

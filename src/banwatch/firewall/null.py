@@ -1,0 +1,62 @@
+"""
+A firewall that remembers what it was told and touches nothing: for dry runs, and for tests.
+
+Like the kernel it forgets a ban when its time is over.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from banwatch.config.model import JailSpec
+from banwatch.firewall.base import Key
+from banwatch.firewall.elements import Member
+from banwatch.model import Ban
+
+
+class NullFirewall:
+    """
+    The backend `null`.
+
+    Args:
+        clock: what takes the place of the kernel's clock.
+    """
+
+    name = "null"
+    notes: Sequence[str] = ()
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._until: dict[Key, float | None] = {}
+        self._swept = 0
+        self.jails: tuple[JailSpec, ...] = ()
+
+    async def setup(self, jails: Sequence[JailSpec]) -> None:
+        self.jails = tuple(jails)
+
+    async def ban(self, bans: Sequence[Ban], now: float) -> None:
+        self._until.update({(ban.jail, ban.target): ban.until for ban in bans if ban.enforce and ban.target.realm == "net"})
+        if len(self._until) > 2 * self._swept + 1024:
+            self._forget(now)
+
+    async def unban(self, bans: Sequence[Key]) -> None:
+        for key in bans:
+            self._until.pop(key, None)
+
+    async def members(self) -> Mapping[Key, Member]:
+        now = self._clock()
+        self._forget(now)
+        return {key: Member(None if until is None else until - now) for key, until in self._until.items()}
+
+    async def banned(self) -> Mapping[Key, float | None]:
+        return {key: member.left for key, member in (await self.members()).items()}
+
+    async def teardown(self) -> None:
+        self._until.clear()
+        self.jails = ()
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def _forget(self, now: float) -> None:
+        self._until = {key: until for key, until in self._until.items() if until is None or until > now}
+        self._swept = len(self._until)

@@ -1,0 +1,101 @@
+"""Chooses a firewall, and finds out at once whether this host can have it."""
+
+import os
+import shutil
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from banwatch.config.model import FirewallSpec
+from banwatch.errors import FirewallError
+from banwatch.firewall.base import Firewall
+from banwatch.firewall.ipset import IpsetFirewall
+from banwatch.firewall.iptables import Tables
+from banwatch.firewall.null import NullFirewall
+from banwatch.firewall.refusal import RIGHTS, refusal
+from banwatch.firewall.wire import encode_protocol, encode_type
+from banwatch.host.netlink import NETLINK_NETFILTER, Netlink
+
+_RIGHTS = {12: "CAP_NET_ADMIN", 13: "CAP_NET_RAW"}
+_PROGRAMS = {4: ("iptables", "iptables-restore"), 6: ("ip6tables", "ip6tables-restore")}
+_SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # not in the PATH of everybody
+
+
+async def open_firewall(spec: FirewallSpec, dry_run: bool = False) -> Firewall:
+    """
+    The firewall that `spec` asks for, ready for `setup`; the null one in a dry run.
+
+    Raises:
+        FirewallError: what is missing, and how to get it.
+    """
+    if dry_run or spec.backend == "null":
+        return NullFirewall()
+    return await _open_ipset()
+
+
+async def _open_ipset() -> IpsetFirewall:
+    tables, lacking = find_tables(_find_program, _has_ipv6())
+    if missing := missing_rights(Path("/proc/self/status")):
+        raise FirewallError(f"missing rights: {', '.join(missing)}", RIGHTS)
+    netlink = Netlink(NETLINK_NETFILTER)
+    try:
+        netlink.open()
+        await netlink.request(encode_protocol())
+        for family in tables:
+            await netlink.request(encode_type(family))
+    except OSError as error:
+        netlink.close()
+        raise refusal("ipset cannot be used", error) from error
+    return IpsetFirewall(netlink, tables, lacking)
+
+
+def find_tables(find: Callable[[str], str | None], ipv6: bool) -> tuple[Mapping[int, Tables], list[str]]:
+    """
+    The tables by family, and what is done without.
+
+    Args:
+        find: name of a program → its path, None if there is none.
+        ipv6: whether the kernel has it.
+    Raises:
+        FirewallError: there is not even iptables.
+    """
+    tables: dict[int, Tables] = {}
+    lacking: list[str] = []
+    for family, names in _PROGRAMS.items():
+        if family == 6 and not ipv6:
+            lacking.append("this host has no IPv6")
+            continue
+        command, restore = (find(name) for name in names)
+        if command and restore:
+            tables[family] = Tables(command, restore)
+            continue
+        missing = " and ".join(name for name in names if find(name) is None)
+        if family == 4:
+            raise FirewallError(f"{missing}: not found", "apt-get install iptables")
+        lacking.append(f"{missing}: not found, so IPv6 is not covered (apt-get install iptables)")
+    return tables, lacking
+
+
+def missing_rights(status: Path) -> list[str]:
+    """The capabilities that are needed and that `status` (of proc(5)) does not have; empty where there is no telling."""
+    try:
+        lines = status.read_text().splitlines()
+    except OSError:
+        return []
+    for line in lines:
+        if line.startswith("CapEff:"):
+            effective = int(line.split()[1], 16)
+            return [name for bit, name in _RIGHTS.items() if not effective >> bit & 1]
+    return []
+
+
+def _find_program(name: str) -> str | None:
+    return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:{_SBIN}")
+
+
+def _has_ipv6() -> bool:
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
+    except OSError:
+        return False
+    return True
