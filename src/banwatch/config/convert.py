@@ -130,8 +130,8 @@ def parse_header(text: str) -> str:
 
 
 def parse_path(text: str) -> str:
-    """An absolute path or glob; a relative one would depend on where the daemon was started."""
-    if not text.startswith("/") or "\0" in text:
+    """An absolute path of a file, or a glob; a relative one would depend on where the daemon was started."""
+    if not text.startswith("/") or text.endswith("/") or "\0" in text:
         raise UnfitError(ABSOLUTE, text)
     return text
 

@@ -20,6 +20,7 @@ from banwatch.filter.match import compile_filter
 from banwatch.model import KINDS
 
 DIRECTORY = DEFAULT_DIRECTORY
+NO_JAIL = "no jail remains"
 
 Breakages = dict[str, list[Problem]]
 
@@ -50,6 +51,8 @@ def load_config(directory: Path = DEFAULT_DIRECTORY, shipped: Path | None = None
 
     broken = tuple(sorted(layers.broken_jails))
     jails = {spec.name: spec for spec in specs if spec.enabled != "false" and spec.name not in layers.broken_jails}
+    if not jails:
+        problems.append(Problem("jails.d", 0, "", "at least one jail that can run", "", note=NO_JAIL))
     return Config(
         daemon=daemon,
         jails=jails,
@@ -155,4 +158,4 @@ def _unusable(daemon_problems: Sequence[Problem], jails: Mapping[str, JailSpec])
     wrong = [problem for problem in daemon_problems if not problem.warning]
     if wrong:
         return f"{wrong[0].file} cannot be used"
-    return None if jails else "no jail remains"
+    return None if jails else NO_JAIL
