@@ -85,8 +85,8 @@ class Machine:
 
     def argv(self, *argv: str, world: bool = False) -> list[str]:
         """The command that runs `argv` there; with `world` among the strangers."""
-        net = self.path("/run/netns/world") if world else f"/proc/{self.pid}/ns/net"
-        return ["nsenter", f"--target={self.pid}", "--mount", "--uts", "--pid", f"--net={net}", "--wd=/", "--", *argv]
+        network = f"--net={self._network(world)}"
+        return ["nsenter", f"--target={self.pid}", "--mount", "--uts", "--pid", network, "--wd=/", "--", *argv]
 
     def run(
         self,
@@ -151,11 +151,14 @@ class Machine:
         """Returns when something listens on all of them."""
         await_true(lambda: set(ports) <= self.listening(), f"listening on {ports}")
 
+    def _network(self, world: bool) -> Path:
+        return self.path("/run/netns/world") if world else Path(f"/proc/{self.pid}/ns/net")
+
     @contextmanager
-    def among_strangers(self) -> Iterator[None]:
-        """Within it, this thread's new sockets are in the network of the strangers; they stay there."""
-        with Path("/proc/thread-self/ns/net").open() as home, self.path("/run/netns/world").open() as world:
-            set_network(world.fileno())
+    def in_network(self, world: bool = False) -> Iterator[None]:
+        """Within it, this thread's new sockets are in the machine's network, or among the strangers; there they stay."""
+        with Path("/proc/thread-self/ns/net").open() as home, self._network(world).open() as there:
+            set_network(there.fileno())
             try:
                 yield
             finally:
@@ -169,7 +172,7 @@ class Machine:
             OSError: there is none; TimeoutError when nothing answered.
         """
         family, address = (socket.AF_INET6, ADDRESS6) if ":" in source else (socket.AF_INET, ADDRESS4)
-        with self.among_strangers():
+        with self.in_network(world=True):
             connection = socket.socket(family, socket.SOCK_STREAM)
         try:
             connection.settimeout(timeout)
