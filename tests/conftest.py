@@ -13,10 +13,13 @@ import shutil
 import socket
 import struct
 import subprocess
+import threading
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+
+from banwatch.control.server import Server
 
 CLONE_NEWNET = 0x40000000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
@@ -197,3 +200,36 @@ def veth_pair():
     """Two fresh namespaces joined by a veth pair; the test itself stays outside until it enters one."""
     with ExitStack() as stack:
         yield VethPair(stack)
+
+
+class _Silent:
+    """A log that nobody reads."""
+
+    def warning(self, event, **fields): ...
+
+    error = warning
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """serve(handlers): the path of a control socket on which they answer, from another thread, until the test is over."""
+    loop, over, ready = asyncio.new_event_loop(), asyncio.Event(), threading.Event()
+    path = tmp_path / "banwatch.sock"
+    threads = []
+
+    async def answer(handlers):
+        async with Server(str(path), "banwatch-nobody", False, handlers, _Silent()):
+            ready.set()
+            await over.wait()
+
+    def start(handlers):
+        threads.append(threading.Thread(target=lambda: loop.run_until_complete(answer(handlers))))
+        threads[0].start()
+        assert ready.wait(10)
+        return path
+
+    yield start
+    if threads:
+        loop.call_soon_threadsafe(over.set)
+        threads[0].join()
+    loop.close()

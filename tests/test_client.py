@@ -1,6 +1,5 @@
 """The Python client, over a real socket: to a server of ours, and to others."""
 
-import asyncio
 import socket
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 
 from banwatch.client import DEFAULT_SOCKET, Client
 from banwatch.control.peer import Peer
-from banwatch.control.server import Server
+from banwatch.control.server import Handler
 from banwatch.errors import ControlError, UnreachableError
 
 RESULTS: dict[str, object] = {
@@ -28,18 +27,12 @@ RESULTS: dict[str, object] = {
 }
 
 
-class Silent:
-    def warning(self, event: str, **fields: object) -> None: ...
-
-    def error(self, event: str, **fields: object) -> None: ...
-
-
 @pytest.fixture
-def asked(tmp_path: Path) -> Iterator[list[tuple[str, Mapping[str, Any]]]]:
-    """What a server at tmp_path/socket is asked; it answers everything in another thread."""
+def asked(serve: Callable[[Mapping[str, Handler]], Path], monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, Any]]]:
+    """What the server behind BANWATCH_SOCKET is asked; it answers everything."""
     requests: list[tuple[str, Mapping[str, Any]]] = []
 
-    def handler(method: str) -> Callable[[Mapping[str, Any], Peer], Any]:
+    def handler(method: str) -> Handler:
         async def answer(params: Mapping[str, Any], peer: Peer) -> object:
             requests.append((method, params))
             if params.get("jail") == "nope":
@@ -48,22 +41,8 @@ def asked(tmp_path: Path) -> Iterator[list[tuple[str, Mapping[str, Any]]]]:
 
         return answer
 
-    handlers = {method: handler(method) for method in (*RESULTS, "banned")}
-    loop = asyncio.new_event_loop()
-    ready, over = threading.Event(), asyncio.Event()
-
-    async def serve() -> None:
-        async with Server(str(tmp_path / "socket"), "banwatch-nobody", False, handlers, Silent()):
-            ready.set()
-            await over.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    ready.wait(10)
-    yield requests
-    loop.call_soon_threadsafe(over.set)
-    thread.join()
-    loop.close()
+    monkeypatch.setenv("BANWATCH_SOCKET", str(serve({method: handler(method) for method in (*RESULTS, "banned")})))
+    return requests
 
 
 @contextmanager
@@ -92,9 +71,9 @@ def failure(client: Client) -> tuple[str, str, int]:
     return caught.value.message, caught.value.hint, caught.value.code
 
 
-def test_each_method_asks_and_answers(tmp_path: Path, asked: list[tuple[str, Mapping[str, Any]]]) -> None:
+def test_each_method_asks_and_answers(asked: list[tuple[str, Mapping[str, Any]]]) -> None:
     """What the caller says goes over the wire by name, and the answer comes back as Python values."""
-    with Client(tmp_path / "socket") as client:
+    with Client() as client:
         assert client.ping() == "pong"
         assert client.status() == client.status("sshd") == RESULTS["status"]
         assert client.banned() == [{"who": "192.0.2.7"}]
@@ -122,9 +101,9 @@ def test_each_method_asks_and_answers(tmp_path: Path, asked: list[tuple[str, Map
     ]
 
 
-def test_a_refusal_raises_with_its_hint(tmp_path: Path, asked: list[tuple[str, Mapping[str, Any]]]) -> None:
+def test_a_refusal_raises_with_its_hint(asked: list[tuple[str, Mapping[str, Any]]]) -> None:
     """And the client can go on afterwards."""
-    with Client(tmp_path / "socket") as client:
+    with Client() as client:
         with pytest.raises(ControlError, match="no jail 'nope'") as caught:
             client.status("nope")
         assert (caught.value.hint, caught.value.code) == ("jails: manual, sshd", 1)

@@ -224,9 +224,8 @@ def test_problems_travel_with_the_error() -> None:
     with pytest.raises(ControlError, match="1 problem; the running configuration was kept") as caught:
         decode_reply(line, 1)
     assert caught.value.code == 78
-    assert [Problem(**p) for p in caught.value.problems] == [problem]  # type: ignore[arg-type]
-    again = json.loads(encode_error(1, caught.value))
-    assert again == json.loads(line)
+    assert caught.value.problems == (problem,)
+    assert json.loads(encode_error(1, caught.value)) == json.loads(line)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +248,7 @@ def test_what_is_no_reply_to_this_request_is_told_apart(line: bytes) -> None:
         decode_reply(line, 1)
 
 
-@pytest.mark.parametrize("data", ["null", "[]", '{"exit": "x", "problems": 7}', '{"exit": 0, "problems": [7]}'])
+@pytest.mark.parametrize("data", ["null", "[]", '{"exit": "x", "problems": 7}', '{"exit": 0, "problems": [7, {"file": "x"}]}'])
 def test_an_error_without_our_data_is_a_refusal(data: str) -> None:
     """Errors of other servers mean exit code 1."""
     with pytest.raises(ControlError) as caught:

@@ -8,9 +8,12 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from banwatch.errors import EXIT_REFUSED, EXIT_USAGE, BanwatchError, ConfigError, ControlError
+
+if TYPE_CHECKING:
+    from banwatch.config.model import Problem
 
 MAX_REQUEST = 1 << 20
 """Bytes in one request without its newline."""
@@ -252,10 +255,8 @@ def _encode_array(ident: Id, elements: Iterator[object]) -> Iterator[bytes]:
 def encode_error(ident: Id, error: BanwatchError) -> bytes:
     """The reply that tells of `error`, with its hint and the client's exit code."""
     data: dict[str, object] = {"hint": error.hint, "exit": error.code}
-    if isinstance(error, ConfigError):
+    if isinstance(error, ConfigError | ControlError) and error.problems:
         data["problems"] = [problem._asdict() for problem in error.problems]
-    elif isinstance(error, ControlError) and error.problems:
-        data["problems"] = error.problems
     number = error.number if isinstance(error, RequestError) else REFUSED
     return _line({"jsonrpc": "2.0", "id": ident, "error": {"code": number, "message": error.message, "data": data}})
 
@@ -282,13 +283,21 @@ def decode_reply(line: bytes, ident: Id) -> Any:
     data = error.get("data")
     data = data if isinstance(data, dict) else {}
     exit_code = data.get("exit", EXIT_REFUSED)
-    problems = data.get("problems", ())
     raise ControlError(
         message,
         hint=str(data.get("hint", "")),
         code=exit_code if isinstance(exit_code, int) and exit_code > 0 else EXIT_REFUSED,
-        problems=[problem for problem in problems if isinstance(problem, dict)] if isinstance(problems, list) else (),
+        problems=_decode_problems(data.get("problems")),
     )
+
+
+def _decode_problems(values: object) -> "list[Problem]":
+    if not isinstance(values, list):
+        return []
+    from banwatch.config.model import Problem  # costs 10 ms, which only a client that shows problems has to spend
+
+    known = [{key: value[key] for key in Problem._fields if key in value} for value in values if isinstance(value, dict)]
+    return [Problem(**value) for value in known if {"file", "line", "key", "expected", "got"} <= value.keys()]
 
 
 def _json(value: object) -> bytes:
