@@ -116,10 +116,21 @@ class Netlink:
         """
         return await asyncio.get_running_loop().sock_recv(self._opened(), _LARGEST)
 
+    def drain(self) -> None:
+        """Read away what waits: datagrams of a group, or what a request that was cancelled has left. A dump so ends."""
+        sock = self._opened()
+        with suppress(BlockingIOError):
+            while True:
+                try:
+                    sock.recv(_LARGEST)
+                except OSError as error:
+                    if error.errno != errno.ENOBUFS:
+                        raise
+
     async def _exchange(self, request: Request, each: Callable[[bytes], None] | None) -> None:
         sock = self._opened()
         if self._unread:
-            self._drain(sock)
+            self.drain()
         sequence = self._sequence = self._sequence + 1 & 0xFFFFFFFF
         self._unread = True
         interrupted = False
@@ -146,16 +157,6 @@ class Netlink:
         except BlockingIOError:
             async with asyncio.timeout(self._patience):
                 return await asyncio.get_running_loop().sock_recv(sock, _LARGEST)
-
-    def _drain(self, sock: socket.socket) -> None:
-        """Read away what a request that was cancelled, or ran out of patience, has left; a dump runs to its end so."""
-        with suppress(BlockingIOError):
-            while True:
-                try:
-                    sock.recv(_LARGEST)
-                except OSError as error:
-                    if error.errno != errno.ENOBUFS:
-                        raise
 
     def _opened(self) -> socket.socket:
         if self._socket is None:
