@@ -14,7 +14,7 @@ from typing import Final
 
 from banwatch.filter.tree import looks_back, parse
 
-IP4: Final = r"(?<![0-9.])[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9])"
+IP4: Final = r"(?<![0-9.])[0-9]{1,3}+\.[0-9]{1,3}+\.[0-9]{1,3}+\.[0-9]{1,3}+(?![0-9])"
 IP6: Final = r"[0-9a-fA-F]{0,4}:[0-9a-fA-F:]*[0-9a-fA-F:](?:\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})?(?:%[0-9a-zA-Z._-]+)?"
 _HOST: Final = rf"\[?(?P<ip>{IP4}|{IP6})\]?"
 _CIDR: Final = r"(?P<cidr>[0-9]{1,3})"
@@ -40,7 +40,12 @@ _GLOBAL_FLAGS: Final = re.compile(r"\(\?([aiLmsux]+)\)")
 # What may precede a group's name, and what merely looks like it.
 _NAMED: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<open>\(\?P<|\(\?P=)(?P<name>\w+)", re.DOTALL)
 
+COMMON: Final = ("ip", "user")
 IP_NAMES: Final = ("ip", "ip4", "ip6")
+
+
+def _common_first(name: str) -> tuple[int, str]:
+    return (COMMON.index(name) if name in COMMON else len(COMMON), name)
 
 
 class PatternError(ValueError):
@@ -56,7 +61,8 @@ class Pattern:
         kind: one of model.KINDS, or SUCCESS.
         index: counts from 0 within its list.
         source: without tags; what `regex` was compiled from.
-        names: its named groups.
+        names: its named groups, those of COMMON first.
+        ips: those of them that hold the address.
         logins: those of them that hold the login, the first one filled counts.
         fused: source to be put behind a header, with `^` taken for granted; None when only a search tells the truth.
     """
@@ -119,7 +125,7 @@ def compile_pattern(text: str, kind: str, index: int, hint: bool) -> Pattern:
     """
     source = expand_tags(text)
     regex = compile_regex(source)
-    names = tuple(regex.groupindex)
+    names = tuple(sorted(regex.groupindex, key=_common_first))
     ips = tuple(name for name in IP_NAMES if name in names)
     logins = tuple(name for name in ("user", *(n for n in names if n.startswith("alt_user"))) if name in names)
     if kind and not ips and not logins:

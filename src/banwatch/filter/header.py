@@ -20,7 +20,8 @@ from banwatch.filter.tree import parse, stays_within
 
 _HEAD: Final = rf"(?:<[0-9]{{1,3}}>)?(?P<date>{SYSLOG.pattern}) \S++ "
 TAG_TEXT: Final = r"[^\s\[\]:]+"
-_PROGRAM: Final = r"(?P<program>{})(?:\[(?P<pid>[^\]\s]*)\])?: ?(?:\[ *[0-9]+\.[0-9]+\] )?"
+_PROGRAM: Final = r"(?P<writer>(?P<program>{})(?:\[[^\]\s]+\])?): ?"
+_UPTIME: Final = r"(?:\[ *[0-9]+\.[0-9]+\] )?"
 REPEATED: Final = r"message repeated (?P<times>[0-9]{1,9}) times: \[ ?"
 
 
@@ -77,6 +78,8 @@ def compile_header(text: str, formats: DateFormats, dated: bool, program: str | 
         after = after.replace("<DATE>", formats.pattern)
         inner = program is not None and is_token(program)
         behind = _PROGRAM.format(f"(?:{program})" if inner else TAG_TEXT)
+        if not inner or re.fullmatch(program or "", "kernel"):
+            behind += _UPTIME
         compile_regex(f"{_HEAD}{behind}{after}")
         checked = None if program is None or inner else compile_regex(program)
         return Header(compile_regex(_HEAD), True, behind, f"(?:{after})" if after else "", checked, program)

@@ -17,21 +17,30 @@ from banwatch.address import canonical_ip
 from banwatch.config.model import FilterSpec, Mark, Problem
 from banwatch.errors import ConfigError
 from banwatch.filter.dates import KNOWN, SYSLOG, DateFormats, DateReader, parse_format
-from banwatch.filter.failregex import Pattern, PatternError, compile_pattern, compile_regex, expand_tags, rename_groups
+from banwatch.filter.failregex import COMMON, Pattern, PatternError, compile_pattern, compile_regex, expand_tags, rename_groups
 from banwatch.filter.header import REPEATED, Header, compile_header
 from banwatch.filter.prefilter import Needle, find_needles
 from banwatch.model import KINDS, SUCCESS, Match
 
 MOST_ATTEMPTS: Final = 1_000_000
+_new: Final = tuple.__new__  # a named tuple's own way takes twice as long
 _REPEATED_TEXT: Final = REPEATED.replace("?P<times>", "?:")
 
 
 class Branch(NamedTuple):
-    """A pattern within the fused regex: its tags' names, and the groups that hold them, program and pid at the end."""
+    """
+    A pattern within the fused regex.
+
+    `picks` are the groups that hold its tags, and then program with pid. `plain`: address and login are all it captures,
+    and nothing is ignored.
+    """
 
     pattern: Pattern
-    names: tuple[str, ...]
     picks: tuple[int, ...]
+    plain: bool
+    kind: str
+    number: int
+    hint: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +53,7 @@ class Form:
         repeated: the same, of a line which stands for several.
         fused: prefix and patterns in one; None if some pattern has to be searched for.
         branches: by the number of the last group that `fused` matched.
+        named: the program is behind the head.
     """
 
     header: Header
@@ -51,6 +61,7 @@ class Form:
     repeated: re.Pattern[str] | None
     fused: re.Pattern[str] | None
     branches: Mapping[int, Branch]
+    named: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +124,7 @@ def compile_filter(spec: FilterSpec) -> Filter:
     if problems:
         count = len(problems)
         raise ConfigError(f"filter {spec.name}: {count} problem{'s' if count > 1 else ''}", problems=sorted(problems[:]))
-    forms = tuple(_form(header, patterns) for header in headers)
+    forms = tuple(_form(header, patterns, bool(ignore)) for header in headers)
     return Filter(spec.name, forms, tuple(patterns), tuple(ignore), formats, find_needles(headers, patterns))
 
 
@@ -126,34 +137,34 @@ def _lists(spec: FilterSpec) -> list[tuple[str, str, bool, tuple[str, ...]]]:
     ]
 
 
-def _form(header: Header, patterns: Sequence[Pattern]) -> Form:
+def _form(header: Header, patterns: Sequence[Pattern], ignored: bool) -> Form:
     prefix = compile_regex(header.prefix) if header.prefix else None
     repeated = compile_regex(f"(?>{header.program}{REPEATED}{header.rest})") if header.program else None
-    if header.checked is not None or not patterns or any(pattern.fused is None for pattern in patterns):
-        return Form(header, prefix, repeated, None, {})
+    if (header.checked is not None and header.program) or not patterns or any(pattern.fused is None for pattern in patterns):
+        return Form(header, prefix, repeated, None, {}, False)
     once = f"(?!{_REPEATED_TEXT})" if header.program else ""
     before = f"(?>{header.program}{once}{header.rest})" if header.prefix else ""
     sources = [f"{rename_groups(pattern.fused or '', f'b{number}_')}(?P<b{number}>)" for number, pattern in enumerate(patterns)]
     fused = compile_regex(f"{before}(?:{'|'.join(sources)})")
     group = fused.groupindex
-    last = (group["program"], group["pid"]) if header.program else (0, 0)
-    branches = {
-        group[f"b{number}"]: Branch(pattern, pattern.names, (*(group[f"b{number}_{name}"] for name in pattern.names), *last))
-        for number, pattern in enumerate(patterns)
-    }
-    return Form(header, prefix, repeated, fused, branches)
+    branches = {}
+    for number, pattern in enumerate(patterns):
+        marker = group[f"b{number}"]
+        picks = (*(group[f"b{number}_{name}"] for name in pattern.names), group.get("writer", marker), marker)
+        plain = pattern.names == COMMON and not ignored
+        branches[marker] = Branch(pattern, picks, plain, pattern.kind, pattern.index, pattern.hint)
+    return Form(header, prefix, repeated, fused, branches, "writer" in group)
 
 
 class Head:
     """The head of the last line with this form: its text, where it is remembered, and what it said."""
 
-    __slots__ = ("at", "pid", "program", "text")
+    __slots__ = ("at", "session", "text")
 
     def __init__(self) -> None:
         self.text = "\n"  # no line begins like this
         self.at: float | None = None
-        self.program: str | None = None
-        self.pid: str | None = None
+        self.session: str | None = None
 
 
 class Matcher:
@@ -168,12 +179,15 @@ class Matcher:
     def __init__(self, lens: int, filter_: Filter, zone: tzinfo | None) -> None:
         self._lens = lens
         self._filter = filter_
-        self._steps = tuple((form, Head(), DateReader(_formats(form, filter_), zone)) for form in filter_.forms)
-        self._single = len(self._steps) == 1
+        self._name = filter_.name
+        self._steps = tuple(
+            (Head(), form.fused and form.fused.match, form.branches, form.named, form, DateReader(_formats(form, filter_), zone))
+            for form in filter_.forms
+        )
 
     def begin(self, now: float) -> None:
         """From here on `now` decides the year of dates that have none."""
-        for _, head, reader in self._steps:
+        for head, _, _, _, _, reader in self._steps:
             head.text = "\n"
             reader.begin(now)
 
@@ -184,7 +198,7 @@ class Matcher:
         Args:
             offset: goes into the Match.
         """
-        for form, head, reader in self._steps:
+        for head, fused, branches, named, form, reader in self._steps:
             if text.startswith(head.text, start):
                 behind = start + len(head.text)
             else:
@@ -192,18 +206,40 @@ class Matcher:
                 if place is None:
                     continue
                 behind = place
-            if form.fused is not None:
-                found = form.fused.match(text, behind, end)
+            if fused is not None:
+                found = fused(text, behind, end)
                 if found is not None:
-                    pattern, names, picks = form.branches[found.lastindex]  # type: ignore[index]
+                    pattern, picks, plain, kind, number, hint = branches[found.lastindex]  # type: ignore[index]
+                    if plain:
+                        # What _build does, unrolled for what nearly all lines are: this is where the time goes.
+                        host, login, writer, _ = found.group(*picks)
+                        if login and host and (ip := canonical_ip(host)) is not None:
+                            return _new(
+                                Match,
+                                (
+                                    self._lens,
+                                    self._name,
+                                    kind,
+                                    head.at,
+                                    ip,
+                                    login,
+                                    1,
+                                    number,
+                                    hint,
+                                    (writer if writer[-1] == "]" else None) if named else head.session,
+                                    text[start:end],
+                                    offset,
+                                    {"ip": host, "user": login},
+                                ),
+                            )
                     values = found.group(*picks)
-                    program, pid = values[-2:] if form.header.program else (head.program, head.pid)
-                    tags = dict(zip(names, values, strict=False))
-                    result = self._build(pattern, tags, program, pid, 1, head.at, text[start:end], offset)
+                    session = _session(values[-2]) if named else head.session
+                    tags = dict(zip(pattern.names, values, strict=False))
+                    result = self._build(pattern, tags, session, 1, head.at, text[start:end], offset)
                     if result is not None and not self._filter.ignore:
                         return result
                 elif form.repeated is None or text.find("message repeated ", behind, end) < 0:
-                    if self._single or form.prefix is None or form.prefix.match(text, behind, end) is not None:
+                    if form.prefix is None or len(self._steps) == 1 or form.prefix.match(text, behind, end) is not None:
                         return None
                     continue
             body = self._split(form, head, text, behind, end)
@@ -227,8 +263,12 @@ class Matcher:
         if header.steady:
             head.text = found[0]
         else:
-            head.program = found["program"] if "program" in groups else None
-            head.pid = found["pid"] if "pid" in groups else None
+            program = found["program"] if "program" in groups else None
+            pid = found["pid"] if "pid" in groups else None
+            head.session = f"{program or self._name}[{pid}]" if pid else None
+            checked = header.checked
+            if checked is not None and program is not None and checked.fullmatch(program) is None:
+                return None
         return found.end()
 
     def _split(self, form: Form, head: Head, text: str, start: int, end: int) -> "Body | None":
@@ -244,14 +284,11 @@ class Matcher:
             found = form.prefix.match(text, start, end)
             if found is None:
                 return None
-        if found is not None and form.header.program:
-            body = Body(text[found.end() : end], times, found["program"], found["pid"])
-        else:
-            body = Body(text[found.end() if found is not None else start : end], times, head.program, head.pid)
-        checked = form.header.checked
-        if checked is not None and body.program is not None and checked.fullmatch(body.program) is None:
+        if found is None:
+            return Body(text[start:end], times, head.session)
+        if (checked := form.header.checked) is not None and checked.fullmatch(found["program"]) is None:
             return None
-        return body
+        return Body(text[found.end() : end], times, _session(found["writer"]))
 
     def _search(self, body: "Body", at: float | None, line: str, offset: int) -> Match | None:
         """The first pattern that finds something in the message, one after the other."""
@@ -259,7 +296,7 @@ class Matcher:
             found = pattern.regex.search(body.message)
             if found is not None:
                 tags = found.groupdict()
-                result = self._build(pattern, tags, body.program, body.pid, body.times, at, line, offset)
+                result = self._build(pattern, tags, body.session, body.times, at, line, offset)
                 if result is not None:
                     return None if any(regex.search(body.message) for regex in self._filter.ignore) else result
         return None
@@ -268,8 +305,7 @@ class Matcher:
         self,
         pattern: Pattern,
         tags: dict[str, str | None],
-        program: str | None,
-        pid: str | None,
+        session: str | None,
         times: int,
         at: float | None,
         line: str,
@@ -297,9 +333,6 @@ class Matcher:
                 return None
         else:
             attempts = times
-        session = filled.get("session")
-        if session is None and pid:
-            session = f"{program}[{pid}]"
         return Match(
             self._lens,
             self._filter.name,
@@ -310,7 +343,7 @@ class Matcher:
             min(attempts, MOST_ATTEMPTS),
             pattern.index,
             pattern.hint,
-            session,
+            filled.get("session") or session,
             line,
             offset,
             filled,  # type: ignore[arg-type]
@@ -318,17 +351,21 @@ class Matcher:
 
 
 class Body(NamedTuple):
-    """What is behind the head: the message, how many lines this one stands for, and the program that wrote it."""
+    """What is behind the head: the message, how many lines this one stands for, and the session as program[pid]."""
 
     message: str
     times: int
-    program: str | None
-    pid: str | None
+    session: str | None
 
 
 def parse_count(text: str) -> int:
     """The number that <F-COUNT> found, at most MOST_ATTEMPTS; 1 if it is none."""
     return min(int(text[:7]), MOST_ATTEMPTS) if text.isascii() and text.isdigit() else 1
+
+
+def _session(writer: str) -> str | None:
+    """The session that a line with this program and pid belongs to; None without a pid."""
+    return writer if writer.endswith("]") else None
 
 
 def _formats(form: Form, filter_: Filter) -> DateFormats:

@@ -18,7 +18,9 @@ from banwatch.filter.header import Header
 LEAST: Final = 4
 """A text shorter than this is no needle of its own: it stands in too many lines."""
 
-_BEHIND_PROGRAM: Final = rb"(?:\[[^\]\s]*\])?: ?(?:\[ *[0-9]+\.[0-9]+\] )?(?:message repeated [0-9]+ times: \[ ?)?"
+# The kernel's uptime and "message repeated" stand between program and message: then the message is not looked for.
+_BEHIND_PROGRAM: Final = rb"(?:\[[^\]\s]+\])?: ?"
+_BETWEEN: Final = (rb"\[ *[0-9]", rb"message repeated ")
 _BLOCK: Final = 4096
 
 
@@ -62,7 +64,7 @@ def find_needles(headers: Sequence[Header], patterns: Sequence[Pattern]) -> tupl
             else:
                 leads.append(b"")
         if leads:
-            behind = b"(?:" + b"|".join(dict.fromkeys(leads)) + b")"
+            behind = b"(?:" + b"|".join(dict.fromkeys((*leads, *_BETWEEN))) + b")"
             for program in dict.fromkeys(filter(None, programs)):
                 needles.extend(Needle(name + _BEHIND_PROGRAM + behind) for name in program)
         return _fewest(needles)
