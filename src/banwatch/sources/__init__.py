@@ -1,0 +1,1 @@
+"""Log files as one stream of chunks of whole lines."""

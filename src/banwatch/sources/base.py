@@ -43,6 +43,7 @@ class SourceState:
         error: why it is not read; None when it is. Never holds text from the log.
         note: it is read, but not as it should be: what the operator may mend.
         counters: see Counters.
+        missing: nothing is there yet; it is waited for, and that is no fault.
     """
 
     source: str
@@ -54,6 +55,7 @@ class SourceState:
     error: str | None
     note: str | None
     counters: Counters
+    missing: bool = False
 
 
 class Source(Protocol):

@@ -167,7 +167,9 @@ class Catalogue:
                 )
         for path, absent in self.absent.items():
             counters = self.counters.get(path) or Counters()
-            states[path] = SourceState(path, absent.patterns, (), False, True, rest.get(path, 0), absent.why, None, counters)
+            states[path] = SourceState(
+                path, absent.patterns, (), False, True, rest.get(path, 0), absent.why, None, counters, absent.errno in ABSENT
+            )
         return states
 
     def _find(self, patterns: Iterable[str]) -> list[tuple[Found, dict[str, frozenset[str]]]]:

@@ -76,7 +76,7 @@ def find(pattern: str, watch: Watch) -> Iterator[Found]:
     """
     whole = pattern if pattern.startswith("/") else f"{Path.cwd()}/{pattern}"
     steps = tuple(Step(part, True) for part in whole.split("/") if part)
-    return _follow("", "/", steps, 0, not has_wildcard(whole), watch)
+    return _follow("", "/", steps, 0, True, watch)
 
 
 def _follow(shown: str, at: str, steps: tuple[Step, ...], links: int, literal: bool, watch: Watch) -> Iterator[Found]:
