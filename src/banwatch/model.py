@@ -42,7 +42,7 @@ class Chunk:
         position: after the last line; what has to be remembered to go on from there.
         live: False for lines that stood there before the daemon looked first.
         read_at: when the bytes were read.
-        patterns: the configured paths and globs that lead to the source: whom the lines are for.
+        patterns: the configured paths and globs that lead to the source: whom the lines are for. None: for everybody (replay).
     """
 
     source: str
@@ -51,7 +51,7 @@ class Chunk:
     position: Position
     live: bool
     read_at: float
-    patterns: frozenset[str] = frozenset()
+    patterns: frozenset[str] | None = None
 
 
 class Match(NamedTuple):
