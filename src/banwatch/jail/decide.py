@@ -2,7 +2,6 @@
 At the limit: whom to ban, until when, and why. Pure.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from banwatch.config.model import JailSpec, Rule
@@ -16,7 +15,7 @@ class Reached(NamedTuple):
 
     Args:
         failures: attempts within findtime.
-        hosts: the units that took part, each once, in the order in which they came.
+        hosts: the units that took part, each once, in the order in which they came; empty when the rule does not ban hosts.
         ip: the address of the attempt that reached the limit.
     """
 
@@ -34,9 +33,9 @@ class Decision(NamedTuple):
     spared: int
 
 
-def decide(reached: Reached, jail: JailSpec, guard: Guard, at: float, now: float) -> Decision:
+def decide(reached: Reached, jail: JailSpec, guard: Guard, at: float, now: float, read_at: float | None = None) -> Decision:
     """
-    The bans for `reached` by an attempt at `at`.
+    The bans for `reached` by an attempt at `at`, each target once, the key first.
 
     A ban ends at `at` plus the rule's bantime. It is only recorded (`enforce` False) when that is past at `now`, or when the
     jail only looks on.
@@ -44,38 +43,33 @@ def decide(reached: Reached, jail: JailSpec, guard: Guard, at: float, now: float
     rule = reached.rule
     until = None if rule.bantime is None else at + rule.bantime
     enforce = jail.enforce and (until is None or until > now)
-    why = f"{reached.failures} attempts in {rule.limit.findtime:.15g} s"
     counted = Target("login" if rule.by == "login" else "net", reached.key)
-    bans: dict[Target, Ban] = {}
-    spared: set[Target] = set()
-    for target, by in _targets(reached, counted, guard):
+    why = f"{reached.failures} attempts in {rule.limit.findtime:.15g} s"
+    bans: list[Ban] = []
+    spared = 0
+    for target, by in _targets(reached, counted, guard).items():
         if guard.ignored(target) is not None:
-            spared.add(target)
-        elif target not in bans:
-            bans[target] = Ban(
-                jail=jail.name,
-                target=target,
-                by=by,
-                at=at,
-                until=until,
-                rule=rule.name,
-                failures=reached.failures,
-                enforce=enforce,
-                why=why if target == counted else f"{why} {_about(rule.by, reached.key)}",
-            )
-    return Decision(tuple(bans.values()), len(spared))
+            spared += 1
+            continue
+        about = "" if target == counted else _about(rule.by, reached.key)
+        bans.append(
+            Ban(jail.name, target, by, at, until, rule.name, "rule", reached.failures, enforce, why + about, read_at),
+        )
+    return Decision(tuple(bans), spared)
 
 
-def _targets(reached: Reached, counted: Target, guard: Guard) -> Iterator[tuple[Target, By]]:
+def _targets(reached: Reached, counted: Target, guard: Guard) -> dict[Target, By]:
     rule = reached.rule
+    targets: dict[Target, By] = {}
     if "key" in rule.ban:
-        yield counted, rule.by
+        targets[counted] = rule.by
     if "hosts" in rule.ban:
         for host in reached.hosts:
-            yield Target("net", host), "ip"
+            targets.setdefault(Target("net", host), "ip")
     if "net" in rule.ban and reached.ip is not None and (net := guard.net(reached.ip, rule.prefix)) is not None:
-        yield Target("net", net), "net"
+        targets.setdefault(Target("net", net), "net")
+    return targets
 
 
 def _about(by: By, key: str) -> str:
-    return f"on login {key!r}" if by == "login" else f"from {key}"
+    return f" on login {key!r}" if by == "login" else f" from {key}"

@@ -58,6 +58,8 @@ class Guard:
         """
         if target.realm == "login":
             return f"in ignoreip {target}" if target.who in self._logins else None
+        if self._is_free4(target.who):
+            return None
         address, length = pack(target.who)
         bits = len(address) * 8
         value = int.from_bytes(address)
@@ -99,17 +101,21 @@ class Guard:
         unit = self.unit(ip)
         return network_of(ip, *prefix) if unit is not None and unit.endswith("/64") else unit
 
-    def _is_onlink4(self, ip: str) -> bool:
-        return self._onlink[32].covering(int.from_bytes(pack(ip)[0]), 32) is not None
-
     def count_as(self, ip: str) -> str | None:
         """What `counted` holds for `ip`: its unit, or None if the address is ignored or never counted."""
-        if ":" not in ip and ip.partition(".")[0] not in self._heads:
+        if self._is_free4(ip):
             return ip
         address, length = pack(ip)
         if self._spared[len(address) * 8].covering(int.from_bytes(address), length) is not None:
             return None
         return self.unit(ip)
+
+    def _is_free4(self, who: str) -> bool:
+        """True for an IPv4 address (no network) that no entry can hold, as its first byte shows."""
+        return ":" not in who and who.partition(".")[0] not in self._heads and "/" not in who
+
+    def _is_onlink4(self, ip: str) -> bool:
+        return self._onlink[32].covering(int.from_bytes(pack(ip)[0]), 32) is not None
 
 
 class _Counted(dict[str, str | None]):

@@ -86,13 +86,14 @@ class Jail:
         """How many seconds before now an attempt can still count: the longest findtime."""
         return max((tally.findtime for tally in self._tallies.values()), default=0.0)
 
-    def feed(self, match: Match, at: float, now: float) -> Sequence[Ban]:
+    def feed(self, match: Match, at: float, now: float, read_at: float | None = None) -> Sequence[Ban]:
         """
         Count `match`, or let it forgive: the bans that it decides, mostly none.
 
         Args:
             at: when it happened, as far as counting is concerned.
             now: the present; a ban whose end is past is only recorded.
+            read_at: when the line was read; for the ban.
         """
         kind = match.kind
         tallies = self._routes.get(kind)
@@ -114,16 +115,14 @@ class Jail:
         keyed = False
         reached: list[Reached] = []
         for tally in tallies:
-            key = tally.key(unit, ip, login)
-            if key is not None:
+            failures = tally.count(unit, ip, login, at, attempts)
+            if failures >= 0:
                 keyed = True
-                failures = tally.count(key, unit, login, at, attempts)
                 if failures >= tally.maxretry:
-                    reached.append(Reached(tally.rule, key, failures, tally.hosts(key), ip))
-                    tally.window.discard(key)
+                    reached.append(tally.reached(failures, unit, ip, login))
         if keyed:
             self.total_failed += attempts
-        return self._ban(reached, at, now) if reached else ()
+        return self._ban(reached, at, now, read_at) if reached else ()
 
     def forget(self, target: Target) -> None:
         """Empty the windows of `target`: after an unban it starts anew, with its next line."""
@@ -179,10 +178,10 @@ class Jail:
             self._logins.clear()
         return self._logins.setdefault(login, login)
 
-    def _ban(self, reached: list[Reached], at: float, now: float) -> Sequence[Ban]:
+    def _ban(self, reached: list[Reached], at: float, now: float, read_at: float | None) -> Sequence[Ban]:
         bans: dict[Target, Ban] = {}
         for each in reached:
-            decision = decide(each, self.spec, self._guard, at, now)
+            decision = decide(each, self.spec, self._guard, at, now, read_at)
             self.spared += decision.spared
             for ban in decision.bans:
                 known = bans.get(ban.target)

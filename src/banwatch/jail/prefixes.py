@@ -22,18 +22,19 @@ class Prefixes:
 
     def __init__(self, entries: Iterable[tuple[str, str]], bits: int) -> None:
         tables: dict[int, dict[int, str]] = {}
-        first: dict[int, str] = {}
+        starts: dict[int, tuple[int, str]] = {}
         for text, reason in entries:
             address, length = pack(text)
             if len(address) * 8 != bits:
                 continue
             value = int.from_bytes(address)
             tables.setdefault(length, {}).setdefault(value >> (bits - length), reason)
-            first.setdefault(value, reason)
+            if value not in starts or starts[value][0] < length:
+                starts[value] = (length, reason)
         self._bits = bits
         self._tables = sorted(tables.items(), reverse=True)
-        self._starts = sorted(first)
-        self._reasons = first
+        self._starts = sorted(starts)
+        self._narrowest = starts
 
     def covering(self, value: int, length: int) -> str | None:
         """The reason of the narrowest entry that holds the network of `length` bits at `value`, None if none does."""
@@ -43,12 +44,16 @@ class Prefixes:
         return None
 
     def within(self, value: int, length: int) -> str | None:
-        """The reason of the lowest entry that starts inside the network of `length` bits at `value`, None if none does."""
-        index = bisect_left(self._starts, value)
-        if index == len(self._starts):
-            return None
-        start = self._starts[index]
-        return self._reasons[start] if start - value < 1 << (self._bits - length) else None
+        """The reason of the lowest entry that lies in the network of `length` bits at `value`, None if none does."""
+        end = value + (1 << (self._bits - length))
+        for index in range(bisect_left(self._starts, value), len(self._starts)):
+            start = self._starts[index]
+            if start >= end:
+                break
+            own, reason = self._narrowest[start]
+            if own >= length:  # only an entry that starts where the network starts can be wider
+                return reason
+        return None
 
     def first_bytes(self) -> set[int]:
         """The first bytes of all addresses that some entry holds."""

@@ -14,6 +14,7 @@ An address and a login never meet in one window, whatever their text is. Pure.
 from collections.abc import Iterable
 
 from banwatch.config.model import Rule
+from banwatch.jail.decide import Reached
 from banwatch.jail.grace import Grace
 from banwatch.jail.ignoreip import Guard
 from banwatch.jail.success import forgive_address, forgive_login, forgive_network
@@ -25,6 +26,9 @@ LONGEST_LOGIN = 254
 Characters of a login that are remembered (RFC 5321 allows a mail address no more). No account has a longer name, so a
 longer one is no key for rules by login; a stranger may send 64 KiB.
 """
+
+
+NO_KEY = -1
 
 
 class Tally:
@@ -56,9 +60,18 @@ class Tally:
         """What the attempt counts for, None if this rule cannot count it."""
         raise NotImplementedError
 
-    def count(self, key: str, unit: str | None, login: str | None, at: float, attempts: int) -> int:
-        """Count the attempt: how many `key` has within findtime now, 0 when this one does not count."""
+    def count(self, unit: str | None, ip: str | None, login: str | None, at: float, attempts: int) -> int:
+        """Count the attempt: how many its key has within findtime now; 0 if it comes too late, NO_KEY if it has no key."""
         raise NotImplementedError
+
+    def reached(self, failures: int, unit: str | None, ip: str | None, login: str | None) -> Reached:
+        """What the attempt that was counted last has to decide; its window is empty after it."""
+        key = self.key(unit, ip, login)
+        assert key is not None
+        hosts = self.hosts(key) if "hosts" in self.rule.ban else ()
+        reached = Reached(self.rule, key, failures, hosts, ip)
+        self.window.discard(key)
+        return reached
 
     def hosts(self, key: str) -> tuple[str, ...]:
         """The units that took part in the window of `key`, each once, in the order of their first attempt."""
@@ -81,10 +94,12 @@ class ByIp(Tally):
     def key(self, unit: str | None, ip: str | None, login: str | None) -> str | None:
         return unit
 
-    def count(self, key: str, unit: str | None, login: str | None, at: float, attempts: int) -> int:
-        if key in self.nets and self.nets.covers(key, at, self.findtime):
+    def count(self, unit: str | None, ip: str | None, login: str | None, at: float, attempts: int) -> int:
+        if unit is None:
+            return NO_KEY
+        if unit in self.nets and self.nets.covers(unit, at, self.findtime):
             return 0
-        return self.add(key, at, login, attempts)
+        return self.add(unit, at, login, attempts)
 
     def hosts(self, key: str) -> tuple[str, ...]:
         return (key,)
@@ -99,7 +114,10 @@ class ByNet(Tally):
     def key(self, unit: str | None, ip: str | None, login: str | None) -> str | None:
         return None if ip is None else self.guard.net(ip, self.rule.prefix)
 
-    def count(self, key: str, unit: str | None, login: str | None, at: float, attempts: int) -> int:
+    def count(self, unit: str | None, ip: str | None, login: str | None, at: float, attempts: int) -> int:
+        key = self.key(unit, ip, login)
+        if key is None:
+            return NO_KEY
         if self.nets and self._is_late(self.nets, key, unit, at):
             return 0
         return self.add(key, at, (unit, login), attempts)
@@ -121,7 +139,10 @@ class ByLogin(Tally):
             return None
         return login
 
-    def count(self, key: str, unit: str | None, login: str | None, at: float, attempts: int) -> int:
+    def count(self, unit: str | None, ip: str | None, login: str | None, at: float, attempts: int) -> int:
+        key = self.key(unit, ip, login)
+        if key is None:
+            return NO_KEY
         if (self.logins or self.nets) and self._is_late(self.logins, key, unit, at):
             return 0
         return self.add(key, at, unit, attempts)

@@ -7,6 +7,7 @@ give up under pressure (lowest count, then longest untouched) stands at the fron
 spray have one attempt, and cost one dictionary slot, one tuple and one float beside their text. Pure.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -38,16 +39,17 @@ class Window:
     `items` gives everything as plain tuples, and `add` in that order builds the same window again.
     """
 
-    __slots__ = ("_levels", "_ones", "_where", "budget", "evicted", "findtime", "maxretry")
+    __slots__ = ("_levels", "_ones", "_span", "_where", "budget", "evicted", "findtime", "maxretry")
 
     def __init__(self, findtime: float, maxretry: int, budget: int) -> None:
         self.findtime = findtime
         self.maxretry = maxretry
         self.budget = budget
         self.evicted = 0
+        self._span = findtime + GRAIN
         self._ones: dict[str, Record] = {}
-        self._levels: dict[int, dict[str, Record]] = {1: self._ones}
-        self._where: dict[str, int] = {}  # key → its level; a key that is not here can only be in the first
+        self._levels: defaultdict[int, dict[str, Record]] = defaultdict(dict, {1: self._ones})
+        self._where: dict[str, int] = {}  # key → its level, from the second on
 
     def __len__(self) -> int:
         return len(self._ones) + len(self._where)
@@ -56,36 +58,36 @@ class Window:
         """
         Count `attempts` attempts at `at`: how many count for `key` now, these included; 0 if these are too old to count.
         """
-        level = self._where.get(key, 1)
-        record = self._levels[level].get(key)
+        level = 1
+        records = self._ones
+        record = records.get(key)
         if record is None:
-            if len(self._ones) + len(self._where) >= self.budget:
-                self._make_room(at)
-            if attempts == 1:
-                self._ones[key] = (at, other)
-            else:
-                self._put(key, (at, other) * min(attempts, self.maxretry))
-            return attempts
+            known = self._where.get(key)
+            if known is None:
+                return self._begin(key, at, other, attempts)
+            level = known
+            records = self._levels[level]
+            record = records[key]
         newest = record[-2]
-        floor = (newest if newest > at else at) - self.findtime - GRAIN
-        if at < floor:
-            return 0
-        kept = attempts if attempts == 1 else min(attempts, self.maxretry)
         if at >= newest:
-            record += (at, other) * kept
+            floor = at - self._span
+            record += (at, other) if attempts == 1 else (at, other) * min(attempts, self.maxretry)
         else:
-            place = len(record) - 2
-            while place and record[place - 2] > at:
-                place -= 2
-            record = record[:place] + (at, other) * kept + record[place:]
+            floor = newest - self._span
+            if at < floor:
+                return 0
+            record = _insert(record, at, (at, other) * min(attempts, self.maxretry))
         if record[0] < floor:
             first = 2
             while record[first] < floor:
                 first += 2
             record = record[first:]
-        del self._levels[level][key]
-        self._put(key, record)
-        return len(record) // 2 + attempts - kept
+        del records[key]
+        count = len(record) >> 1
+        if count != level:
+            self._move(key, count)
+        self._levels[count][key] = record
+        return count if attempts <= self.maxretry else count + attempts - self.maxretry
 
     def attempts(self, key: str) -> list[tuple[float, Any]]:
         """The attempts that are kept for `key`, oldest first."""
@@ -119,7 +121,7 @@ class Window:
 
     def failing(self, now: float) -> Iterator[str]:
         """The keys that have an attempt within findtime of `now`."""
-        floor = now - self.findtime - GRAIN
+        floor = now - self._span
         for records in self._levels.values():
             for key, record in records.items():
                 if record[-2] >= floor:
@@ -132,7 +134,7 @@ class Window:
         Levels are in the order of their last touch, which is nearly that of their time: what stands behind a younger
         record waits until that one goes.
         """
-        floor = clock - self.findtime - GRAIN
+        floor = clock - self._span
         for level, records in list(self._levels.items()):
             old: list[str] = []
             for key, record in islice(records.items(), most):
@@ -150,17 +152,25 @@ class Window:
     def _record(self, key: str) -> Record:
         return self._levels[self._where.get(key, 1)].get(key, ())
 
+    def _begin(self, key: str, at: float, other: object, attempts: int) -> int:
+        if len(self._ones) + len(self._where) >= self.budget:
+            self._make_room(at)
+        if attempts == 1:
+            self._ones[key] = (at, other)
+        else:
+            self._put(key, (at, other) * min(attempts, self.maxretry))
+        return attempts
+
     def _put(self, key: str, record: Record) -> None:
-        count = len(record) // 2
+        count = len(record) >> 1
+        self._move(key, count)
+        self._levels[count][key] = record
+
+    def _move(self, key: str, count: int) -> None:
         if count == 1:
             self._where.pop(key, None)
-            self._ones[key] = record
-            return
-        self._where[key] = count
-        records = self._levels.get(count)
-        if records is None:
-            records = self._levels[count] = {}
-        records[key] = record
+        else:
+            self._where[key] = count
 
     def _make_room(self, at: float) -> None:
         while self.sweep(at):
@@ -190,3 +200,11 @@ class Window:
             self._levels[level] = dict(records)
         else:
             del self._levels[level]
+
+
+def _insert(record: Record, at: float, attempts: Record) -> Record:
+    """`record` with `attempts` at `at` in their place."""
+    place = len(record) - 2
+    while place and record[place - 2] > at:
+        place -= 2
+    return record[:place] + attempts + record[place:]
