@@ -60,6 +60,7 @@ class Pattern:
     Args:
         kind: one of model.KINDS, or SUCCESS.
         index: counts from 0 within its list.
+        written: as the operator wrote it.
         source: without tags; what `regex` was compiled from.
         names: its named groups, those of COMMON first.
         ips: those of them that hold the address.
@@ -70,6 +71,7 @@ class Pattern:
     kind: str
     index: int
     hint: bool
+    written: str
     source: str
     regex: re.Pattern[str]
     names: tuple[str, ...]
@@ -130,7 +132,7 @@ def compile_pattern(text: str, kind: str, index: int, hint: bool) -> Pattern:
     logins = tuple(name for name in ("user", *(n for n in names if n.startswith("alt_user"))) if name in names)
     if kind and not ips and not logins:
         raise PatternError("a tag that says who: <HOST> or <F-USER>")
-    return Pattern(kind, index, hint, source, regex, names, ips, logins, _fused(source, regex))
+    return Pattern(kind, index, hint, text, source, regex, names, ips, logins, _fused(source, regex))
 
 
 def rename_groups(source: str, prefix: str) -> str:

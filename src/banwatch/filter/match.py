@@ -247,6 +247,15 @@ class Matcher:
                 return self._search(body, head.at, text[start:end], offset)
         return None
 
+    def fits(self, text: str) -> bool:
+        """Whether a line has the header that the filter asks for, so that its patterns are tried."""
+        for head, _, _, _, form, reader in self._steps:
+            head.text = "\n"
+            place = self._read_head(form, head, reader, text, 0, len(text))
+            if place is not None and self._split(form, head, text, place, len(text)) is not None:
+                return True
+        return False
+
     def _read_head(self, form: Form, head: Head, reader: DateReader, text: str, start: int, end: int) -> int | None:
         """Fills `head`; where the head of this line ends, None if it has another header."""
         header = form.header
@@ -327,6 +336,8 @@ class Matcher:
                 break
         if ip is None and not login:
             return None
+        if (own := filled.get("session")) is not None:
+            session = own or None
         if (count := filled.get("count")) is not None:
             attempts = parse_count(count) * times
             if attempts == 0:
@@ -343,11 +354,18 @@ class Matcher:
             min(attempts, MOST_ATTEMPTS),
             pattern.index,
             pattern.hint,
-            filled.get("session") or session,
+            session,
             line,
             offset,
             filled,  # type: ignore[arg-type]
         )
+
+
+def name_regex(kind: str, index: int, hint: bool) -> str:
+    """Where a regex stands in its filter, as configuration messages name it: "failregex.auth[0]"."""
+    if kind == SUCCESS:
+        return f"successregex[{index}]"
+    return f"{'hintregex' if hint else 'failregex'}.{kind}[{index}]"
 
 
 class Body(NamedTuple):

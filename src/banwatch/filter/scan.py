@@ -75,6 +75,10 @@ class Scanner:
         text = text.lstrip("\0").rstrip("\r\n")[:LONGEST]
         return matcher.match(text, 0, len(text), 0)
 
+    def fits(self, lens: int, text: str) -> bool:
+        """Whether a line has the header, and so the program, whose messages the lens of this index reads."""
+        return self._matchers[lens].fits(text[:LONGEST])
+
     def _scan(self, lens: int, data: bytes, text: str | None, lines: int, now: float) -> Iterator[Match]:
         matcher = self._matchers[lens]
         matcher.begin(now)
