@@ -4,10 +4,11 @@ Decides: joins filter, jail and book, and nothing that does I/O. The daemon, `re
     Chunk ─scan→ Match ─once→ ─jails→ Ban ─book→ changes, in the order in which they have to happen
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from math import inf
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from banwatch.book.book import Book
@@ -31,6 +32,14 @@ class Surroundings:
 
     own: frozenset[str] = frozenset()
     onlink: frozenset[str] = frozenset()
+
+
+class Scanned(NamedTuple):
+    """Lines read; lines looked at closely and lines matched, once for each filter."""
+
+    lines: int = 0
+    candidates: int = 0
+    matches: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,7 @@ class Engine:
         self.config = config
         self._surroundings = surroundings or Surroundings()
         self._once: dict[str, Once] = {}
+        self._before = Scanned() if older is None else older.scanned()
         self.book, self.skewed, before = Book(), 0, dict[str, Jail]()
         if older is not None:
             self.book, self.skewed, before = older.book, older.skewed, older.jails
@@ -174,9 +184,14 @@ class Engine:
         """Every log pattern that some jail watches."""
         return frozenset(pattern for watch, _, _ in self._watches for pattern in watch.logs)
 
-    def scanners(self) -> Iterable[Scanner]:
-        """The scanners in use, for their counters."""
-        return [lane.scanner for lane in self._lanes.values()]
+    def scanned(self) -> Scanned:
+        """What all scanners counted since the start, those before a reload included."""
+        scanners = [lane.scanner for lane in self._lanes.values()]
+        return Scanned(
+            self._before.lines + sum(scanner.lines for scanner in scanners),
+            self._before.candidates + sum(scanner.candidates for scanner in scanners),
+            self._before.matches + sum(scanner.matches for scanner in scanners),
+        )
 
     def _count(
         self,

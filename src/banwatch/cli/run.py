@@ -1,0 +1,44 @@
+"""`banwatch run`: the daemon, in the foreground."""
+
+import argparse
+import asyncio
+import os
+from pathlib import Path
+
+from banwatch.cli.output import print_error
+from banwatch.config.load import DIRECTORY
+from banwatch.daemon import Daemon, Options
+from banwatch.errors import EXIT_DONE, BanwatchError
+from banwatch.host.systemd import Notifier
+
+_EPILOG = """\
+signals: HUP reads the configuration anew, USR1 opens the log file anew, TERM and INT stop and leave the bans in the kernel.
+exit codes: 0 stopped, 1 another daemon runs, 69 the firewall cannot be used, 78 the configuration cannot be used.
+"""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "run",
+        help="protect this host, in the foreground",
+        description="Read the logs, count, ban.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", metavar="DIR", type=Path, default=DIRECTORY, help="default: %(default)s")
+    parser.add_argument("--dry-run", action="store_true", help="decide and tell, touch no firewall")
+    parser.add_argument("--socket", metavar="PATH", help="the control socket; default: what banwatch.yaml says")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Live until told to stop: the exit code."""
+    notifier = Notifier()
+    os.environ.pop("NOTIFY_SOCKET", None)  # children must not speak for us
+    try:
+        asyncio.run(Daemon(Options(args.config, args.dry_run, args.socket), notifier).run())
+    except BanwatchError as error:
+        print_error(error)
+        return error.code
+    return EXIT_DONE

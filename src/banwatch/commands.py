@@ -1,0 +1,285 @@
+"""
+What may be asked or told over the control socket, and what comes of it. control/ knows how it is said, this module what it means.
+
+A change is written in the book, brought to the kernel and acknowledged by it before the reply goes out.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from banwatch.address import family_of, pack, parse_who, unit_of
+from banwatch.control.peer import Peer
+from banwatch.engine import Change, Engine
+from banwatch.errors import ControlError, FirewallError
+from banwatch.jail.jail import Jail
+from banwatch.model import ALLOW, Ban, By, Target
+
+MANUAL = "manual"
+WIDEST = {4: 8, 6: 32}
+"""The shortest prefix that is banned without --force, by family."""
+
+Handler = Callable[[Mapping[str, Any], Peer], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class JailView:
+    """What the daemon knows of a jail beside the engine: `on`, `waiting` or `degraded`, its open files, its problems."""
+
+    state: str
+    files: Sequence[str]
+    problems: Sequence[str]
+
+
+class House(Protocol):
+    """What the commands need of the daemon."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    def view(self, jail: str) -> JailView:
+        """State, files and problems of a jail."""
+        ...
+
+    def problems(self) -> Sequence[str]:
+        """What is wrong with the daemon as a whole; empty when it is well."""
+        ...
+
+    def in_force(self, ban: Ban) -> bool:
+        """Whether the kernel has acknowledged `ban`."""
+        ...
+
+    async def carry_out(self, changes: Sequence[Change]) -> None:
+        """Bring changes of the book to the kernel; FirewallError if it refuses one."""
+        ...
+
+    def submit(self, changes: Sequence[Change]) -> None:
+        """Have changes of the book brought to the kernel soon."""
+        ...
+
+    async def dropped(self) -> Mapping[tuple[str, Target], int]:
+        """Packets dropped by (jail, target)."""
+        ...
+
+    async def reload(self) -> Mapping[str, Any]:
+        """Read the configuration anew; ControlError with every problem if it is not used."""
+        ...
+
+    def stop(self, flush: bool) -> None:
+        """End soon, after the reply; `flush` empties the sets."""
+        ...
+
+
+class Commands:
+    """The methods of the control socket by name."""
+
+    def __init__(self, house: House, clock: Callable[[], float] = time.time) -> None:
+        self._house = house
+        self._clock = clock
+
+    def handlers(self) -> dict[str, Handler]:
+        """Name of the method → what answers it."""
+        return {
+            "ping": self.ping,
+            "status": self.status,
+            "ban": self.ban,
+            "unban": self.unban,
+            "allow": self.allow,
+            "banned": self.banned,
+            "reload": self.reload,
+            "stop": self.stop,
+        }
+
+    async def ping(self, _params: Mapping[str, Any], _peer: Peer) -> str:
+        """The answer that shows that the daemon lives."""
+        return "pong"
+
+    async def status(self, params: Mapping[str, Any], _peer: Peer) -> dict[str, Any]:
+        """All jails, or the one that is named."""
+        engine = self._house.engine
+        wanted = params.get("jail")
+        names = sorted(engine.jails) if wanted is None else [self._jail(wanted)]
+        problems = list(self._house.problems())
+        jails = [self._describe_jail(name, engine.jails[name]) for name in names]
+        degraded = bool(problems) or any(jail["state"] == "degraded" for jail in jails)
+        return {"jails": jails, "state": "degraded" if degraded else "ok", "problems": problems}
+
+    async def ban(self, params: Mapping[str, Any], _peer: Peer) -> dict[str, Any]:
+        """Ban all of `who` or none of them."""
+        engine, now = self._house.engine, self._clock()
+        jail = self._jail(params.get("jail") or MANUAL)
+        targets = _targets(params["who"])
+        if not params.get("force"):
+            _refuse(targets, engine.jails[jail].guard.ignored, "--force bans them all the same")
+            _refuse(targets, _too_wide, "--force bans them all the same")
+        _refuse(targets, _everything, "name networks of at least /1")
+        until = _until(params, engine.config.jails[jail].bantime, now)
+        enforce = engine.config.jails[jail].enforce
+        made = [
+            Ban(jail, target, _by(target), now, until, origin="manual", enforce=enforce, why="by command") for target in targets
+        ]
+        await self._enter(made)
+        bans = [self._describe_ban(ban, now, {}) for made_ban in made if (ban := engine.book.get(jail, made_ban.target))]
+        return {"banned": len(bans), "bans": bans}
+
+    async def unban(self, params: Mapping[str, Any], _peer: Peer) -> dict[str, Any]:
+        """End the bans of all of `who`, or of everybody; refused as a whole if one of them is not banned."""
+        engine, now = self._house.engine, self._clock()
+        jails = [self._jail(params["jail"])] if params.get("jail") else [*engine.jails, ALLOW]
+        if params.get("all"):
+            keys = [(jail, target) for jail in jails if jail != ALLOW for target in engine.book.of_jail(jail)]
+        else:
+            keys = self._find(jails, _targets(params["who"]))
+        ended = [unban for jail, target in keys if (unban := engine.unban(jail, target, now, "by command"))]
+        await self._carry_out(ended)
+        return {"unbanned": len(ended)}
+
+    async def allow(self, params: Mapping[str, Any], _peer: Peer) -> dict[str, Any]:
+        """Let all of `who` in whatever they do, and end the bans they have."""
+        engine, now = self._house.engine, self._clock()
+        targets = _targets(params["who"])
+        _refuse(targets, _everything, "name networks of at least /1")
+        until = _until(params, None, now)
+        await self._enter([Ban(ALLOW, target, _by(target), now, until, origin="manual", why="by command") for target in targets])
+        await self._carry_out(engine.drop_ignored(now))
+        return {"allowed": len(targets)}
+
+    async def banned(self, _params: Mapping[str, Any], _peer: Peer) -> list[dict[str, Any]]:
+        """Every ban there is, by jail, oldest first."""
+        now, dropped = self._clock(), await self._house.dropped()
+        return [self._describe_ban(ban, now, dropped) for ban in self._house.engine.book if ban.jail != ALLOW]
+
+    async def reload(self, _params: Mapping[str, Any], _peer: Peer) -> Mapping[str, Any]:
+        """Read the configuration anew: all of it or nothing."""
+        return await self._house.reload()
+
+    async def stop(self, params: Mapping[str, Any], _peer: Peer) -> str:
+        """End the daemon; the bans stay in the kernel unless `flush` is set."""
+        self._house.stop(bool(params.get("flush")))
+        return "stopping"
+
+    def _jail(self, name: str) -> str:
+        jails = self._house.engine.jails
+        if name in jails:
+            return name
+        raise ControlError(f"there is no jail {name!r}", f"jails: {', '.join(sorted(jails))}")
+
+    def _find(self, jails: Sequence[str], targets: Sequence[Target]) -> list[tuple[str, Target]]:
+        """The entries for each target: itself, and for an address the network that an attacker there is banned by."""
+        book = self._house.engine.book
+        found: list[tuple[str, Target]] = []
+        missing: list[str] = []
+        for target in targets:
+            forms = {target}
+            if target.realm == "net" and "/" not in target.who and (unit := unit_of(target.who)):
+                forms.add(Target("net", unit))
+            entries = [(jail, form) for jail in jails for form in forms if book.get(jail, form)]
+            found += entries
+            if not entries:
+                missing.append(str(target))
+        if missing:
+            raise ControlError(f"not banned: {', '.join(missing)}", "nothing was changed; `banwatch-client banned` lists who is")
+        return found
+
+    async def _enter(self, bans: Sequence[Ban]) -> None:
+        """Ban them all; if the kernel refuses one, put everything back as it was."""
+        engine = self._house.engine
+        before = {ban.target: engine.book.get(ban.jail, ban.target) for ban in bans}
+        changes = [entered for ban in bans if (entered := engine.ban(ban))]
+        try:
+            await self._carry_out(changes)
+        except ControlError:
+            now = self._clock()
+            undone: list[Change] = [
+                u for ban in changes if (u := engine.unban(ban.jail, ban.target, now, "refused by the kernel"))
+            ]
+            undone += [entered for ban in changes if (old := before[ban.target]) and (entered := engine.ban(old))]
+            self._house.submit(undone)
+            raise
+
+    async def _carry_out(self, changes: Sequence[Change]) -> None:
+        try:
+            await self._house.carry_out(changes)
+        except FirewallError as error:
+            raise ControlError(f"the firewall refused: {error.message}", error.hint, error.code) from error
+
+    def _describe_jail(self, name: str, jail: Jail) -> dict[str, Any]:
+        engine, view = self._house.engine, self._house.view(name)
+        banned = [ban.target.who for ban in engine.book.of_jail(name).values() if ban.enforce and ban.target.realm == "net"]
+        return {
+            "jail": name,
+            "currently_failed": jail.currently_failed(self._clock()),
+            "total_failed": jail.total_failed,
+            "file_list": list(view.files),
+            "currently_banned": len(banned),
+            "total_banned": engine.book.totals.get(name, 0),
+            "banned": banned,
+            "state": view.state,
+            "enforce": engine.config.jails[name].enforce,
+            "problems": list(view.problems),
+        }
+
+    def _describe_ban(self, ban: Ban, now: float, dropped: Mapping[tuple[str, Target], int]) -> dict[str, Any]:
+        return {
+            "jail": ban.jail,
+            "by": ban.by,
+            "who": ban.target.who,
+            "at": ban.at,
+            "until": ban.until,
+            "left": None if ban.until is None else max(0.0, ban.until - now),
+            "origin": ban.origin,
+            "rule": ban.rule,
+            "enforced": self._house.in_force(ban),
+            "dropped": dropped.get((ban.jail, ban.target)),
+        }
+
+
+def _targets(who: Sequence[str]) -> list[Target]:
+    """
+    What `who` names, each once.
+
+    Raises:
+        ControlError: with everything that names nobody.
+    """
+    targets: dict[Target, None] = {}
+    wrong: list[str] = []
+    for text in who:
+        try:
+            targets[parse_who(text)] = None
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ControlError("; ".join(wrong), "nothing was changed")
+    return list(targets)
+
+
+def _refuse(targets: Sequence[Target], reason_of: Callable[[Target], str | None], hint: str) -> None:
+    refused = [f"{target} is {reason}" for target in targets if (reason := reason_of(target))]
+    if refused:
+        raise ControlError("; ".join(refused), f"nothing was changed; {hint}")
+
+
+def _prefixlen(target: Target) -> int | None:
+    return None if target.realm == "login" else pack(target.who)[1]
+
+
+def _too_wide(target: Target) -> str | None:
+    prefixlen = _prefixlen(target)
+    widest = WIDEST[family_of(target.who)]
+    return f"wider than /{widest}" if prefixlen is not None and prefixlen < widest else None
+
+
+def _everything(target: Target) -> str | None:
+    return "everybody" if _prefixlen(target) == 0 else None
+
+
+def _by(target: Target) -> By:
+    if target.realm == "login":
+        return "login"
+    return "net" if "/" in target.who else "ip"
+
+
+def _until(params: Mapping[str, Any], otherwise: float | None, now: float) -> float | None:
+    seconds = params.get("for", otherwise)  # null is for ever, only a missing one is the default
+    return None if seconds is None else now + seconds

@@ -1,0 +1,355 @@
+"""
+The daemon: knows every room and joins them.
+
+Life: configuration, control socket (a second daemon stops here), firewall, own addresses, adoption of what the kernel holds,
+logs, ready. Everything runs in one event loop under one TaskGroup; stopping goes the other way round and leaves the bans in
+the kernel.
+"""
+
+import asyncio
+import gc
+import signal
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from banwatch.commands import Commands, Handler, JailView
+from banwatch.config.check import warn_unserved_ports
+from banwatch.config.load import DIRECTORY, load_config
+from banwatch.config.model import Config, Problem
+from banwatch.config.problem import count_problems, render_problem
+from banwatch.control.peer import Peer
+from banwatch.control.server import Server
+from banwatch.enforcer import Enforcer
+from banwatch.engine import Change, Engine, Surroundings
+from banwatch.errors import EXIT_CONFIG, ConfigError, ControlError, FirewallError
+from banwatch.firewall.base import Firewall
+from banwatch.firewall.open import open_firewall
+from banwatch.firewall.wire import LONGEST
+from banwatch.host.addresses import AddressWatch
+from banwatch.host.systemd import Notifier
+from banwatch.log import Log
+from banwatch.metrics.http import MetricsServer
+from banwatch.metrics.registry import Metrics, Reading
+from banwatch.model import Ban, Target, Unban
+from banwatch.readings import read_edges, read_engine, read_sources
+from banwatch.reporter import Reporter
+from banwatch.sources.tail import Tail
+
+SWEEP_SECONDS = 60.0
+RENEW_SECONDS = 86400.0
+
+Key = tuple[str, Target]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says; a socket of None leaves it to the configuration."""
+
+    directory: Path = DIRECTORY
+    dry_run: bool = False
+    socket: str | None = None
+
+
+class Daemon:
+    """One running banwatch. Building it opens nothing; `run` lives until a signal or `stop`."""
+
+    engine: Engine
+    _server: Server
+    _firewall: Firewall
+    _enforcer: Enforcer
+    _tail: Tail
+
+    def __init__(self, options: Options, notifier: Notifier) -> None:
+        self._options = options
+        self._notifier = notifier
+        self._output = Log()
+        self._log = self._output.logger()
+        self._metrics = Metrics()
+        self._reporter = Reporter(self._log, self._metrics, options.dry_run)
+        self._ready = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._flush = False
+        self._reloading = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._faults: list[str] = []
+
+    # Life
+
+    async def run(self) -> None:
+        """
+        Protect the host until told to stop.
+
+        Raises:
+            ConfigError: banwatch.yaml is unusable, or no jail remains.
+            ControlError: another daemon answers on the socket, or the socket cannot be made.
+            FirewallError: the kernel lacks something, or rights are missing.
+        """
+        config = load_config(self._options.directory)
+        if config.unusable:
+            raise ConfigError(config.unusable, problems=config.problems)
+        self._configure_log(config)
+        self._tell(config.problems)
+        async with AsyncExitStack() as stack:
+            self._server = await stack.enter_async_context(self._make_server(config))
+            self._firewall = await open_firewall(config.daemon.firewall, self._options.dry_run)
+            stack.push_async_callback(self._firewall.close)
+            self._enforcer = Enforcer(self._firewall, self._reporter.done, self._reporter.given_up)
+            addresses = await stack.enter_async_context(AddressWatch(self._surround))
+            self.engine = Engine(config, Surroundings(addresses.current.own, addresses.current.onlink))
+            await self._firewall.setup(list(config.jails.values()))
+            self._reporter.adopted(self.engine.adopt(await self._firewall.banned(), time.time()))
+            self._tail = await stack.enter_async_context(Tail(self.engine.patterns()))
+            await self._open_metrics(config, stack)
+            self._tell(warn_unserved_ports(config))
+            await self._live()
+
+    def stop(self, flush: bool = False) -> None:
+        """End soon; `flush` takes our bans and rules out of the kernel."""
+        self._flush = self._flush or flush
+        self._stopping.set()
+
+    async def _live(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.stop)
+        loop.add_signal_handler(signal.SIGINT, self.stop)
+        loop.add_signal_handler(signal.SIGUSR1, self._reopen_log)
+        async with asyncio.TaskGroup() as tasks:
+            loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload_by_signal()))
+            running = [
+                tasks.create_task(task)
+                for task in (self._enforcer.run(), self._read(), self._sweep(), self._renew(), self._feed_watchdog())
+            ]
+            self._arm()
+            self._ready.set()
+            self._say_ready()
+            gc.collect()
+            gc.freeze()  # what was built until now stays; no collection need walk it again
+            await self._stopping.wait()
+            self._notifier.stopping()
+            for task in running:
+                task.cancel()
+        await self._end()
+
+    async def _end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._enforcer.settle()
+        if self._flush:
+            await self._firewall.teardown()
+        self._log.info("stopped", bans=len(self.engine.book), flushed=self._flush)
+
+    async def _read(self) -> None:
+        async for chunk in self._tail:
+            self._enact(self.engine.feed(chunk, time.time()))
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self.engine.sweep(time.time())
+
+    async def _renew(self) -> None:
+        """Longer bans than the kernel can hold are put in again before its own timeout ends them."""
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            self.submit([ban for ban in self.engine.book if _concerns_kernel(ban) and _is_cut_by_kernel(ban)])
+
+    async def _feed_watchdog(self) -> None:
+        while self._notifier.watchdog is not None:
+            self._notifier.alive()
+            await asyncio.sleep(self._notifier.watchdog / 3)
+
+    # Decisions become deeds
+
+    def _enact(self, changes: Sequence[Change]) -> None:
+        """Hand what the kernel has to do to the enforcer; what concerns only the book is told at once."""
+        if not changes:
+            return
+        self.submit([change for change in changes if _concerns_kernel(change)])
+        self._tell_recorded(changes)
+        self._arm()
+
+    def _tell_recorded(self, changes: Sequence[Change]) -> None:
+        now = time.time()
+        for change in changes:
+            if not _concerns_kernel(change):
+                self._reporter.done(change, now)
+
+    def _expire(self) -> None:
+        self._enact(self.engine.expire(time.time()))
+        self._arm()
+
+    def _arm(self) -> None:
+        """Have `_expire` called when the next ban ends."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self.engine.book.next_expiry()
+        if due is not None:
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, due - time.time()), self._expire)
+
+    def _surround(self, own: frozenset[str], onlink: frozenset[str]) -> None:
+        self.engine.surround(Surroundings(own, onlink))
+        self._enact(self.engine.drop_ignored(time.time()))
+
+    # What the commands need (commands.House)
+
+    def submit(self, changes: Sequence[Change]) -> None:
+        """Have changes of the book brought to the kernel soon."""
+        self._enforcer.submit(changes)
+
+    async def carry_out(self, changes: Sequence[Change]) -> None:
+        """Bring changes of the book to the kernel, and return when it has them; FirewallError if it refuses one."""
+        self._tell_recorded(changes)
+        self._arm()
+        await self._enforcer.carry_out([change for change in changes if _concerns_kernel(change)])
+
+    def view(self, jail: str) -> JailView:
+        """State, open files and problems of a jail."""
+        wanted = {pattern for watch in self.engine.config.jails[jail].watch for pattern in watch.logs}
+        sources = [source for source in self._tail.sources().values() if not wanted.isdisjoint(source.patterns)]
+        files = sorted(source.source for source in sources if source.opened)
+        problems = [text for (name, _), text in self._reporter.failed.items() if name == jail]
+        problems += [f"{source.source}: {source.error}" for source in sources if source.error and not source.missing]
+        return JailView("degraded" if problems else "on" if files or not wanted else "waiting", files, problems)
+
+    def problems(self) -> list[str]:
+        """What is wrong with the daemon as a whole."""
+        broken = [f"jail {name} is left out: its configuration has problems" for name in self.engine.config.broken]
+        return [*broken, *self._faults]
+
+    def in_force(self, ban: Ban) -> bool:
+        """Whether the kernel has acknowledged `ban`."""
+        return self._reporter.in_force(ban)
+
+    async def dropped(self) -> Mapping[Key, int]:
+        """Packets dropped by (jail, target), as far as the firewall counts them."""
+        return {key: member.packets for key, member in (await self._firewall.members()).items()}
+
+    async def reload(self) -> Mapping[str, Any]:
+        """
+        Read the configuration anew, and use all of it or nothing.
+
+        Raises:
+            ControlError: why not, with every problem; the running configuration was kept.
+        """
+        async with self._reloading:
+            self._notifier.reloading()
+            try:
+                return await self._reload()
+            finally:
+                self._notifier.ready(self._status_line())
+
+    async def _reload(self) -> Mapping[str, Any]:
+        config, running = load_config(self._options.directory), self.engine.config
+        wrong = [problem for problem in config.problems if not problem.warning]
+        if wrong or config.unusable:
+            self._tell(wrong)
+            reason = count_problems(wrong) if wrong else str(config.unusable)
+            raise self._refuse(ControlError(reason, "the running configuration was kept", EXIT_CONFIG, wrong))
+        try:
+            await self._firewall.setup(list(config.jails.values()))
+        except FirewallError as error:
+            await self._firewall.setup(list(running.jails.values()))
+            raise self._refuse(ControlError(f"the firewall refused: {error.message}", error.hint, error.code)) from error
+        now = time.time()
+        self.engine = Engine(config, older=self.engine)
+        self._enact([*self.engine.drop_jails(now), *self.engine.drop_ignored(now), *self.engine.follow_enforce(now)])
+        await self._tail.set_patterns(self.engine.patterns())
+        self._configure_log(config)
+        self._tell([*config.problems, *warn_unserved_ports(config)])
+        for part in ("control", "metrics", "firewall"):
+            if getattr(config.daemon, part) != getattr(running.daemon, part):
+                self._log.warning(f"{part} was changed in banwatch.yaml; it takes effect at the next start")
+        self._metrics.reloaded(True)
+        self._log.info("reloaded", jails=len(config.jails))
+        return {"jails": sorted(config.jails), "problems": [render_problem(problem) for problem in config.problems]}
+
+    def _refuse(self, error: ControlError) -> ControlError:
+        self._metrics.reloaded(False)
+        self._log.error("reload refused; the running configuration was kept", error=error.message)
+        return error
+
+    async def _reload_by_signal(self) -> None:
+        with suppress(ControlError):  # it was told in the log, where whoever sends a signal looks
+            await self.reload()
+
+    # Opening, and telling about it
+
+    def _make_server(self, config: Config) -> Server:
+        """The server whose answers wait until there is something to tell."""
+
+        def when_ready(handler: Handler) -> Handler:
+            async def answer(params: Mapping[str, Any], peer: Peer) -> Any:
+                await self._ready.wait()
+                return await handler(params, peer)
+
+            return answer
+
+        control = config.daemon.control
+        handlers = {name: when_ready(handler) for name, handler in Commands(self).handlers().items()}
+        return Server(self._options.socket or control.socket, control.group, control.ask, handlers, self._log)
+
+    async def _open_metrics(self, config: Config, stack: AsyncExitStack) -> None:
+        spec = config.daemon.metrics
+        self._metrics.watch(self._read_rooms, self._is_degraded)
+        if not spec.port:
+            return
+        try:
+            await stack.enter_async_context(MetricsServer(spec.host, spec.port, self._metrics, self._log))
+        except OSError as error:
+            fault = f"metrics are not served on {spec.host}:{spec.port}: {error.strerror}"
+            self._faults.append(fault)
+            self._log.error(fault)
+
+    def _read_rooms(self) -> Iterable[Reading]:
+        return chain(
+            read_sources(self._tail.sources().values()), read_engine(self.engine), read_edges(self._enforcer, self._server)
+        )
+
+    def _is_degraded(self) -> bool:
+        return bool(self.problems()) or any(self.view(jail).state == "degraded" for jail in self.engine.jails)
+
+    def _configure_log(self, config: Config) -> None:
+        try:
+            self._output.configure(config.daemon.log)
+        except OSError as error:
+            self._log.error("log cannot be written there", to=config.daemon.log.to, error=error.strerror)
+
+    def _reopen_log(self) -> None:
+        try:
+            self._output.reopen()
+        except OSError as error:
+            self._log.error("log cannot be reopened", error=error.strerror)
+
+    def _tell(self, problems: Sequence[Problem]) -> None:
+        for problem in problems:
+            (self._log.warning if problem.warning else self._log.error)(render_problem(problem))
+
+    def _say_ready(self) -> None:
+        jails = self.engine.jails
+        waiting = [name for name in jails if self.view(name).state == "waiting"]
+        on = ", ".join(sorted(set(jails) - set(waiting)))
+        self._log.info(
+            "protecting this host" if not self._options.dry_run else "dry run: deciding and telling only",
+            on=on or None,
+            waiting=", ".join(sorted(waiting)) or None,
+            firewall=self._firewall.name,
+        )
+        self._notifier.ready(self._status_line())
+
+    def _status_line(self) -> str:
+        return f"{len(self.engine.jails)} jails, {len(self.engine.book)} bans"
+
+
+def _concerns_kernel(change: Change) -> bool:
+    ban = change.ban if isinstance(change, Unban) else change
+    return ban.enforce and ban.target.realm == "net"
+
+
+def _is_cut_by_kernel(ban: Ban) -> bool:
+    return ban.until is not None and ban.until - ban.at > LONGEST

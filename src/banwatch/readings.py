@@ -1,0 +1,51 @@
+"""The plain integers that the rooms keep, under the names of metrics/registry.py: read only when somebody scrapes."""
+
+from collections.abc import Iterable, Iterator
+
+from banwatch.control.server import Server
+from banwatch.enforcer import Enforcer
+from banwatch.engine import Engine
+from banwatch.metrics.registry import Reading
+from banwatch.sources.base import SourceState
+
+
+def read_sources(states: Iterable[SourceState]) -> Iterator[Reading]:
+    """Of the logs, by the path or glob as configured: a path that a glob finds is no label, anybody may create it."""
+    for state in states:
+        counters, labels = state.counters, (min(state.patterns, default=""),)
+        yield Reading("banwatch_sources_bytes_total", labels, counters.bytes)
+        yield Reading("banwatch_sources_rotations_total", labels, counters.rotations)
+        yield Reading("banwatch_sources_truncations_total", labels, counters.truncations)
+        yield Reading("banwatch_sources_overlong_lines_total", labels, counters.too_long)
+        yield Reading("banwatch_sources_errors_total", labels, counters.errors)
+        yield Reading("banwatch_sources_open_files", labels, state.opened)
+        yield Reading("banwatch_sources_unread_bytes", labels, state.behind)
+
+
+def read_engine(engine: Engine) -> Iterator[Reading]:
+    """Of scanners, jails and the book."""
+    scanned = engine.scanned()
+    yield Reading("banwatch_filter_lines_total", (), scanned.lines)
+    yield Reading("banwatch_filter_candidates_total", (), scanned.candidates)
+    yield Reading("banwatch_filter_matches_total", (), scanned.matches)
+    yield Reading("banwatch_engine_skewed_matches_total", (), engine.skewed)
+    for name, jail in engine.jails.items():
+        yield Reading("banwatch_jail_attempts_total", (name,), jail.total_failed)
+        yield Reading("banwatch_jail_ignored_total", (name,), jail.ignored)
+        yield Reading("banwatch_jail_spared_total", (name,), jail.spared)
+        yield Reading("banwatch_jail_evictions_total", (name,), jail.evicted)
+        for rule, keys in jail.tracked().items():
+            yield Reading("banwatch_jail_keys_tracked", (name, rule), keys)
+        yield Reading("banwatch_book_banned", (name,), len(engine.book.of_jail(name)))
+    yield Reading("banwatch_config_jails", (), len(engine.jails))
+    yield Reading("banwatch_config_broken_jails", (), len(engine.config.broken))
+
+
+def read_edges(enforcer: Enforcer, server: Server) -> Iterator[Reading]:
+    """Of what waits for the kernel, and of the control socket."""
+    yield Reading("banwatch_firewall_waiting", (), len(enforcer))
+    yield Reading("banwatch_firewall_retries_total", (), enforcer.retried)
+    yield Reading("banwatch_firewall_given_up_total", (), enforcer.given_up)
+    for method, number in server.requests.items():
+        yield Reading("banwatch_control_requests_total", (method,), number)
+    yield Reading("banwatch_control_errors_total", (), server.errors)
