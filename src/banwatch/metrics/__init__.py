@@ -1,0 +1,1 @@
+"""What has happened and how things stand, in numbers for Prometheus. Reference: docs/metrics.md."""
