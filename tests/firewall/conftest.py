@@ -1,0 +1,59 @@
+"""A firewall in a namespace of its own, and short ways to say who is banned."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from banwatch.config.model import FirewallSpec, JailSpec
+from banwatch.firewall.open import open_firewall
+from banwatch.model import Ban, Target
+
+NOW = 1_000_000.0
+
+
+class Say:
+    """Builders for tests: `ban`, `key` and `jail` from the least that makes them; `run` a program."""
+
+    now = NOW
+
+    @staticmethod
+    def ban(who, seconds=600.0, jail="sshd", enforce=True):
+        realm = "login" if who.startswith("login:") else "net"
+        until = None if seconds is None else NOW + seconds
+        return Ban(jail, Target(realm, who.removeprefix("login:")), "ip", NOW, until, enforce=enforce)
+
+    @staticmethod
+    def key(who, jail="sshd"):
+        return jail, Target("net", who)
+
+    @staticmethod
+    def jail(name="sshd", ports=((22, 22),), **kwargs):
+        return JailSpec(name, ports=ports, **kwargs)
+
+    @staticmethod
+    def run(*argv, text=None):
+        return subprocess.run(argv, check=True, capture_output=True, text=True, input=text, timeout=30).stdout
+
+
+@pytest.fixture
+def say():
+    return Say
+
+
+@pytest.fixture(params=["nft", "legacy"])
+def each_iptables(request, monkeypatch):
+    """The test runs once with each kind of iptables that there is."""
+    names = [f"{stem}-{request.param}{end}" for stem in ("iptables", "ip6tables") for end in ("", "-restore")]
+    if missing := [name for name in names if shutil.which(name) is None]:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    monkeypatch.setattr("banwatch.firewall.open._PROGRAMS", {4: tuple(names[:2]), 6: tuple(names[2:])})
+    return request.param
+
+
+@pytest.fixture
+async def firewall(netns):
+    """The real one, in a fresh network namespace that the test is in, too."""
+    opened = await open_firewall(FirewallSpec("ipset"))
+    yield opened
+    await opened.close()

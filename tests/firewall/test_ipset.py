@@ -1,0 +1,367 @@
+"""firewall/ipset.py: what the kernel has afterwards. What it does with packets then is in test_traffic.py."""
+
+import asyncio
+import errno
+import socket
+from contextlib import suppress
+
+import pytest
+
+from banwatch.errors import FirewallError
+from banwatch.firewall.base import LONGEST
+from banwatch.firewall.ipset import IpsetFirewall
+from banwatch.firewall.iptables import Tables
+from banwatch.firewall.wire import encode_list
+from banwatch.host.netlink import NETLINK_NETFILTER, Netlink
+
+pytestmark = pytest.mark.kernel
+
+EMPTY = "-P INPUT ACCEPT\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n"
+
+
+def sets(say):
+    return sorted(say.run("ipset", "list", "-name").split())
+
+
+def rules(say, family=4, kind=None):
+    name = {4: "iptables", 6: "ip6tables"}[family]
+    return say.run(f"{name}-{kind}" if kind else name, "-S")
+
+
+async def until(condition, seconds=5.0):
+    """Wait for what the kernel does by its own clock, and no longer than `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
+
+async def test_setup(each_iptables, firewall, say):
+    """Sets and a chain per family, exactly these, entered from INPUT."""
+    await firewall.setup([say.jail(action="reject"), say.jail("all", None, interface="eth0"), say.jail("look", enforce=False)])
+    assert sets(say) == [f"banwatch-{jail}-{family}" for jail in ("all", "allow", "sshd") for family in (4, 6)]
+    for family, unreachable in ((4, "icmp"), (6, "icmp6")):
+        assert rules(say, family, each_iptables) == EMPTY + (
+            "-N banwatch\n"
+            "-A INPUT -j banwatch\n"
+            "-A banwatch -i lo -j RETURN\n"
+            f"-A banwatch -m set --match-set banwatch-allow-{family} src -j RETURN\n"
+            f"-A banwatch -p tcp -m multiport --dports 22 -m set --match-set banwatch-sshd-{family} src"
+            " -j REJECT --reject-with tcp-reset\n"
+            f"-A banwatch -i eth0 -p tcp -m set --match-set banwatch-all-{family} src -j DROP\n"
+            f"-A banwatch -i eth0 -p udp -m set --match-set banwatch-all-{family} src -j DROP\n"
+        ), unreachable
+    assert firewall.notes == ()
+
+
+async def test_sets_are_as_they_should_be(firewall, say):
+    """Timeouts, counters, and room for 4 million."""
+    await firewall.setup([say.jail()])
+    lines = say.run("ipset", "list", "banwatch-sshd-6").splitlines()
+    assert lines[1] == "Type: hash:net"
+    assert lines[3].split("bucketsize")[0].strip() == "Header: family inet6 hashsize 1024 maxelem 4194304 timeout 0 counters"
+
+
+async def test_setup_again_touches_nothing(each_iptables, firewall, say):
+    """Rules that are right already keep even their counters."""
+    jails = [say.jail(), say.jail("udp", ((1, 9), (53, 53)), protocol=("tcp", "udp"), action="reject"), say.jail("all", None)]
+    await firewall.setup(jails)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"x", ("127.0.0.1", 9))
+    listing = [f"{name}-{each_iptables}" for name in ("iptables", "ip6tables")]
+    before = [say.run(name, "-S", "-v") for name in listing]
+    assert "-A banwatch -i lo -c 0 0" not in before[0]
+    await firewall.setup(jails)
+    assert [say.run(name, "-S", "-v") for name in listing] == before
+
+
+async def test_reload(each_iptables, firewall, say):
+    """The sets of a jail that is gone go with its rules; what is in the others stays, and there are rules for the new one."""
+    await firewall.setup([say.jail("old"), say.jail("kept")])
+    await firewall.ban([say.ban("192.0.2.7", jail="old"), say.ban("192.0.2.7", None, "kept")], say.now)
+    await firewall.setup([say.jail("kept", ((23, 23),)), say.jail("new")])
+    assert sets(say) == [f"banwatch-{jail}-{family}" for jail in ("allow", "kept", "new") for family in (4, 6)]
+    assert await firewall.banned() == {say.key("192.0.2.7", "kept"): None}
+    text = rules(say, 4, each_iptables)
+    assert "banwatch-old" not in text
+    assert "--dports 23 -m set --match-set banwatch-kept-4" in text
+
+
+async def test_the_rules_of_others(each_iptables, firewall, say):
+    """Policies and rules of others survive setup and teardown, and a rule that would let packets in comes after us."""
+    command = f"iptables-{each_iptables}"
+    say.run(command, "-P", "INPUT", "DROP")
+    say.run(command, "-A", "INPUT", "-p", "tcp", "--dport", "22", "-j", "ACCEPT")
+    before = rules(say, 4, each_iptables)
+    await firewall.setup([say.jail()])
+    assert [line for line in rules(say, 4, each_iptables).splitlines() if " INPUT" in line] == [
+        "-P INPUT DROP",
+        "-A INPUT -j banwatch",
+        "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT",
+    ]
+    say.run(command, "-I", "INPUT", "-s", "192.0.2.0/24", "-j", "ACCEPT")
+    await firewall.setup([say.jail()])
+    assert [line for line in rules(say, 4, each_iptables).splitlines() if "-A INPUT" in line] == [
+        "-A INPUT -j banwatch",
+        "-A INPUT -s 192.0.2.0/24 -j ACCEPT",
+        "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT",
+    ]
+    say.run(command, "-D", "INPUT", "-s", "192.0.2.0/24", "-j", "ACCEPT")
+    await firewall.teardown()
+    assert rules(say, 4, each_iptables) == before
+
+
+async def test_teardown(each_iptables, firewall, say):
+    """Nothing of ours is left, of others everything; and that can be said twice."""
+    say.run("ipset", "create", "mine", "hash:ip")
+    await firewall.setup([say.jail()])
+    await firewall.ban([say.ban("192.0.2.7"), say.ban("2001:db8::/64")], say.now)
+    for _ in range(2):
+        await firewall.teardown()
+        assert sets(say) == ["mine"]
+        assert [rules(say, family, each_iptables) for family in (4, 6)] == [EMPTY, EMPTY]
+        assert await firewall.banned() == {}
+
+
+async def test_teardown_without_setup(firewall, say):
+    """What a daemon that is no more has left can be taken away by another."""
+    await firewall.setup([say.jail()])
+    other = IpsetFirewall(Netlink(NETLINK_NETFILTER).open(), firewall._tables)
+    await other.teardown()
+    await other.close()
+    assert sets(say) == []
+
+
+async def test_ban_and_unban(firewall, say):
+    """Addresses and networks of both families, each in the sets of its jail, and a host beside the net that holds it."""
+    await firewall.setup([say.jail(), say.jail("mail")])
+    await firewall.ban(
+        [
+            say.ban("192.0.2.7", None),
+            say.ban("192.0.2.0/24", None),
+            say.ban("192.0.2.7", None, "mail"),
+            say.ban("2001:db8::/64", None),
+            say.ban("2001:db8::7", None, "mail"),
+            say.ban("198.51.100.1", None, "allow"),
+            say.ban("login:bob", None),
+            say.ban("192.0.2.9", None, enforce=False),
+        ],
+        say.now,
+    )
+    assert await firewall.banned() == dict.fromkeys(
+        [
+            say.key("192.0.2.7"),
+            say.key("192.0.2.0/24"),
+            say.key("192.0.2.7", "mail"),
+            say.key("2001:db8::/64"),
+            say.key("2001:db8::7", "mail"),
+            say.key("198.51.100.1", "allow"),
+        ]
+    )
+    await firewall.unban([say.key("192.0.2.7"), say.key("2001:db8::/64"), say.key("2001:db8::7", "mail")])
+    assert set(await firewall.banned()) == {
+        say.key("192.0.2.0/24"),
+        say.key("192.0.2.7", "mail"),
+        say.key("198.51.100.1", "allow"),
+    }
+
+
+async def test_timeouts(firewall, say):
+    """The kernel is told what is left, rounded up; what it cannot keep so long is cut to the longest it can."""
+    await firewall.setup([say.jail()])
+    await firewall.ban([say.ban("192.0.2.7", 599.2), say.ban("192.0.2.8", 365 * 86400.0)], say.now)
+    left = await firewall.banned()
+    assert left[say.key("192.0.2.7")] in (599.0, 600.0)
+    assert left[say.key("192.0.2.8")] in (LONGEST - 1.0, float(LONGEST))
+
+
+async def test_a_ban_ends_by_the_kernel(firewall, say):
+    """Nobody has to do anything for it, in either family; what is for ever stays."""
+    await firewall.setup([say.jail()])
+    await firewall.ban([say.ban("192.0.2.7", 0.3), say.ban("2001:db8::/64", -5), say.ban("192.0.2.8", None)], say.now)
+    assert len(await firewall.banned()) == 3
+
+    async def ended():
+        return await firewall.banned() == {say.key("192.0.2.8"): None}
+
+    await until(ended)
+
+
+async def test_ban_again(firewall, say):
+    """A ban given again has the new end, shorter or longer, and keeps its counters."""
+    await firewall.setup([say.jail()])
+    say.run("ipset", "add", "banwatch-sshd-4", "192.0.2.7", "timeout", "50", "packets", "5", "bytes", "300")
+    for seconds, told in ((1000, (999.0, 1000.0)), (100, (99.0, 100.0)), (None, (None,)), (7, (6.0, 7.0))):
+        await firewall.ban([say.ban("192.0.2.7", seconds)], say.now)
+        member = (await firewall.members())[say.key("192.0.2.7")]
+        assert member.left in told
+        assert (member.packets, member.bytes) == (5, 300)
+
+
+async def test_twice_in_one_call(firewall, say):
+    """Of two bans of one target the later one counts."""
+    await firewall.setup([say.jail()])
+    await firewall.ban([say.ban("192.0.2.7", 9), say.ban("192.0.2.7", None)], say.now)
+    assert await firewall.banned() == {say.key("192.0.2.7"): None}
+
+
+async def test_unban_what_is_not_there(firewall, say):
+    """Absent is what was wanted: an element, a set, a jail."""
+    await firewall.setup([say.jail(), say.jail("mail")])
+    await firewall.teardown()
+    await firewall.setup([say.jail()])
+    await firewall.unban([say.key("192.0.2.7"), say.key("2001:db8::/64"), say.key("192.0.2.7", "mail"), say.key("nonsense")])
+    say.run("iptables", "-F", "banwatch")
+    say.run("ipset", "destroy", "banwatch-sshd-4")
+    await firewall.unban([say.key("192.0.2.7")])
+
+
+async def test_a_burst(firewall, say):
+    """10,000 at once are all there when the call returns, and all gone after the other."""
+    await firewall.setup([say.jail()])
+    hosts = [f"10.0.{high}.{low}" for high in range(32) for low in range(256)]
+    nets = [f"2001:db8:{number:x}::/64" for number in range(1, 10_001 - len(hosts))]
+    bans = [say.ban(who, None) for who in hosts + nets]
+    await firewall.ban(bans, say.now)
+    assert await firewall.banned() == dict.fromkeys([say.key(who) for who in hosts + nets])
+    await firewall.unban([(ban.jail, ban.target) for ban in bans])
+    assert await firewall.banned() == {}
+
+
+async def test_one_refused_of_many(firewall, say):
+    """What the kernel refuses is told, each with its reason, and all the others are in force."""
+    await firewall.setup([say.jail()])
+    hosts = [f"10.0.{high}.{low}" for high in range(5) for low in range(256)]
+    bans = [say.ban(who, None) for who in hosts]
+    for at in (1000, 700, 3, 0):
+        bans.insert(at, say.ban("0.0.0.0/0", None))
+    bans += [say.ban("192.0.2.7", None, "nobody"), say.ban("not an address", None), say.ban("::/0", None)]
+    with pytest.raises(FirewallError) as caught:
+        await firewall.ban(bans, say.now)
+    assert caught.value.failed == {
+        say.key("0.0.0.0/0"): "a network of that size cannot be in a set",
+        say.key("::/0"): "a network of that size cannot be in a set",
+        say.key("192.0.2.7", "nobody"): "jail nobody has no set",
+        say.key("not an address"): "no address or network in canonical text",
+    }
+    assert caught.value.message == "not banned: 192.0.2.7 in nobody (jail nobody has no set), and 3 more"
+    assert (caught.value.errno, caught.value.code) == (4104, 69)
+    assert set(await firewall.banned()) == {say.key(who) for who in hosts}
+
+
+async def test_a_full_set(firewall, say, monkeypatch):
+    """What does not fit is told; what is in it already can still be renewed; and a full set is not tried for ever."""
+    monkeypatch.setattr("banwatch.firewall.ipset.REFUSALS", 3)
+    say.run("ipset", "create", "banwatch-sshd-4", "hash:net", "maxelem", "4", "timeout", "0", "counters")
+    await firewall.setup([say.jail()])
+    hosts = [f"10.0.0.{low}" for low in range(10)]
+    with pytest.raises(FirewallError) as caught:
+        await firewall.ban([say.ban(who, None) for who in hosts], say.now)
+    assert caught.value.failed == {say.key(who): "the set is full" for who in hosts[4:]}
+    assert caught.value.errno == 4352
+    with pytest.raises(FirewallError) as caught:
+        await firewall.ban([say.ban("10.0.0.9", None), say.ban("10.0.0.3", 600)], say.now)
+    assert caught.value.message == "not banned: 10.0.0.9 in sshd (the set is full)"
+    assert (await firewall.banned())[say.key("10.0.0.3")] is not None
+
+
+async def test_a_set_that_is_gone(firewall, say):
+    """A set destroyed behind our back is told as such, for all that was meant for it; another setup mends it."""
+    await firewall.setup([say.jail()])
+    for command in ("iptables", "ip6tables"):
+        say.run(command, "-F", "banwatch")
+    say.run("ipset", "destroy", "banwatch-sshd-4")
+    bans = [say.ban("192.0.2.7", None), say.ban("192.0.2.8", None), say.ban("2001:db8::/64", None)]
+    with pytest.raises(FirewallError) as caught:
+        await firewall.ban(bans, say.now)
+    assert caught.value.failed == {say.key("192.0.2.7"): "the set is gone", say.key("192.0.2.8"): "the set is gone"}
+    assert caught.value.hint == "something has destroyed it; reload lays it again"
+    with pytest.raises(FirewallError) as caught:
+        await firewall.banned()
+    assert (caught.value.message, caught.value.errno) == ("listing the set banwatch-sshd-4: the set is gone", errno.ENOENT)
+    await firewall.setup([say.jail()])
+    await firewall.ban(bans, say.now)
+    assert len(await firewall.banned()) == 3
+
+
+async def test_what_was_there_before_us(firewall, say):
+    """Restart: sets are kept with what is in them, whoever put it there, and when they end."""
+    say.run("ipset", "create", "banwatch-sshd-4", "hash:net", "timeout", "0", "counters")
+    say.run("ipset", "add", "banwatch-sshd-4", "192.0.2.7")
+    await firewall.setup([say.jail()])
+    assert await firewall.banned() == {say.key("192.0.2.7"): None}
+
+
+async def test_a_set_of_somebody_else(firewall, say):
+    """`set:` is filled, looked into by the rule, and left alone at the end; two jails may share it."""
+    say.run("ipset", "create", "bad", "hash:net", "timeout", "0")
+    jails = [say.jail(set="bad"), say.jail("mail", ((25, 25),), set="bad")]
+    await firewall.setup(jails)
+    await firewall.ban([say.ban("192.0.2.7", None)], say.now)
+    assert "--match-set bad src -j DROP" in rules(say)
+    assert await firewall.banned() == {say.key("192.0.2.7"): None, say.key("192.0.2.7", "mail"): None}
+    await firewall.teardown()
+    assert sets(say) == ["bad"]
+
+
+async def test_a_set_that_cannot_be_used(firewall, say):
+    """A set of another type is an error before anything is changed."""
+    say.run("ipset", "create", "banwatch-sshd-6", "hash:ip", "family", "inet6")
+    with pytest.raises(FirewallError, match="set 'banwatch-sshd-6' is of type hash:ip, not hash:net"):
+        await firewall.setup([say.jail()])
+    assert sets(say) == ["banwatch-sshd-6"]
+    assert rules(say) == EMPTY
+
+
+async def test_a_stale_set_in_use(firewall, say, monkeypatch):
+    """A set of ours that a rule of somebody else refers to is kept, and noted; at the end it is an error."""
+    monkeypatch.setattr("banwatch.firewall.ipset._CLEARING", (0.0, 0.01))
+    await firewall.setup([say.jail()])
+    rule = ["INPUT", "-m", "set", "--match-set", "banwatch-sshd-4", "src", "-j", "LOG"]
+    say.run("iptables", "-A", *rule)
+    await firewall.setup([])
+    assert firewall.notes == ("the set banwatch-sshd-4 is kept: a rule of somebody else refers to it",)
+    with pytest.raises(FirewallError, match="still in use: banwatch-sshd-4"):
+        await firewall.teardown()
+    say.run("iptables", "-D", *rule)
+    await firewall.setup([])
+    assert firewall.notes == ()
+    assert sets(say) == ["banwatch-allow-4", "banwatch-allow-6"]
+
+
+async def test_without_ipv6(netns, say):
+    """Where IPv6 is not covered IPv4 is, and a ban of an IPv6 address says why it is not in force."""
+    lacking = ["ip6tables: not found, so IPv6 is not covered"]
+    firewall = IpsetFirewall(Netlink(NETLINK_NETFILTER).open(), {4: Tables("iptables", "iptables-restore")}, lacking)
+    await firewall.setup([say.jail()])
+    assert sets(say) == ["banwatch-allow-4", "banwatch-sshd-4"]
+    with pytest.raises(FirewallError) as caught:
+        await firewall.ban([say.ban("2001:db8::/64", None), say.ban("192.0.2.7", None)], say.now)
+    assert caught.value.failed == {say.key("2001:db8::/64"): lacking[0]}
+    assert set(await firewall.banned()) == {say.key("192.0.2.7")}
+    assert firewall.notes == tuple(lacking)
+    await firewall.close()
+
+
+async def test_a_dump_that_was_cancelled(firewall, say):
+    """What is left of a listing does not disturb what is asked next."""
+    await firewall.setup([say.jail()])
+    await firewall.ban([say.ban(f"10.{a}.{b}.1", None) for a in range(20) for b in range(256)], say.now)
+    pieces = []
+    asking = asyncio.create_task(firewall._netlink.request(encode_list("banwatch-sshd-4"), pieces.append))
+    while not pieces:
+        await asyncio.sleep(0)
+    asking.cancel()
+    with suppress(asyncio.CancelledError):
+        await asking
+    assert asking.cancelled()
+    await firewall.ban([say.ban("192.0.2.7", None)], say.now)
+    assert len(await firewall.banned()) == 5121
+
+
+async def test_closed(firewall, say):
+    """After close there is nobody to speak to, and the kernel is as it was."""
+    await firewall.setup([say.jail()])
+    await firewall.close()
+    with pytest.raises(FirewallError, match="listing the set banwatch-allow-4"):
+        await firewall.banned()
+    assert len(sets(say)) == 4
