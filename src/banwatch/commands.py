@@ -110,10 +110,10 @@ class Commands:
         engine, now = self._house.engine, self._clock()
         jail = self._jail(params.get("jail") or MANUAL)
         targets = _targets(params["who"])
+        _refuse(targets, _everything, "name networks of at least /1")
         if not params.get("force"):
             _refuse(targets, engine.jails[jail].guard.ignored, "--force bans them all the same")
             _refuse(targets, _too_wide, "--force bans them all the same")
-        _refuse(targets, _everything, "name networks of at least /1")
         until = _until(params, engine.config.jails[jail].bantime, now)
         enforce = engine.config.jails[jail].enforce
         made = [
@@ -255,7 +255,7 @@ def _targets(who: Sequence[str]) -> list[Target]:
 
 
 def _refuse(targets: Sequence[Target], reason_of: Callable[[Target], str | None], hint: str) -> None:
-    refused = [f"{target} is {reason}" for target in targets if (reason := reason_of(target))]
+    refused = [f"{target}: {reason}" for target in targets if (reason := reason_of(target))]
     if refused:
         raise ControlError("; ".join(refused), f"nothing was changed; {hint}")
 
