@@ -156,7 +156,7 @@ def parse_ignored(text: str) -> str:
         if "host bits" in str(error):
             raise UnfitError("a network without host bits, like 192.0.2.0/24", text) from None
         raise UnfitError(f"{IGNORED} (host names and files are not supported yet)", text) from None
-    if network.prefixlen == 0 or network.network_address.is_unspecified:
+    if network.prefixlen == 0 or (network.num_addresses == 1 and network.network_address.is_unspecified):
         raise UnfitError(f"{IGNORED}; this one is everybody or nobody", text)
     return render_network(network)
 

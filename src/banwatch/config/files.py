@@ -36,11 +36,7 @@ def read_text(path: Path, label: str) -> str:
         FileNotFoundError: there is none.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UnreadableError(Problem(label, 0, "", "a regular file", "something else"))
-            data = file.read(LARGEST + 1)
+        data = _read_regular(path, label)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -96,6 +92,18 @@ def strays(directory: Path) -> Iterator[Problem]:
             elif name.endswith((SUFFIX, ".yml")) and name != DAEMON_FILE and not name.startswith("."):
                 expected = DAEMON_FILE if name == "banwatch.yml" else "jails.d/ or filters.d/"
                 yield Problem(name, 0, "", expected, name, warning=True, note=f"never read; did you mean {expected}?")
+
+
+def _read_regular(path: Path, label: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise UnreadableError(Problem(label, 0, "", "a file", "a directory" if stat.S_ISDIR(mode) else "a pipe or device"))
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(LARGEST + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _refused(label: str, expected: str, error: OSError) -> UnreadableError:

@@ -12,7 +12,7 @@ HIGHEST = 65535
 PORT = 'a port like "22", "1000-2000" or "ssh"'
 
 _NUMBERS = re.compile(r"(\d{1,9})(?:[-:](\d{1,9}))?", re.ASCII)
-_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9+._-]+")
+_NAME = re.compile(r"(?!-)(?=.*[A-Za-z])[A-Za-z0-9+._-]+")
 
 
 def parse_port(text: str) -> PortRange:

@@ -114,7 +114,8 @@ class Reader:
             return _MISSING
 
     def _many(self, node: Node, many: Many, path: str) -> Any:
-        if many.alone is not None and isinstance(node, Text) and node.value == many.alone:
+        only = node.items[0] if isinstance(node, Items) and len(node.items) == 1 else node
+        if many.alone is not None and isinstance(only, Text) and only.value == many.alone:
             return many.alone
         if not isinstance(node, Items) or not (node.items or many.empty):
             self.complain(node.mark, path, many.expected, render_node(node))

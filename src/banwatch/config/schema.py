@@ -22,7 +22,8 @@ class Scalar(NamedTuple):
 
 
 class Many(NamedTuple):
-    """A list of words, with `empty` perhaps of none; `alone` is the one word that may stand there without being a list."""
+    """A list of words, with `empty` perhaps of none; `alone` is the one word that may stand there without being a list,
+    and with no other in one."""
 
     item: Scalar
     expected: str
@@ -42,7 +43,7 @@ class Regexes(NamedTuple):
     """A list of regexes; also one by itself, or a | block with one in each line."""
 
     parse: Callable[[str], object] = to.parse_regex
-    expected: str = "a list of regexes in single quotes"
+    expected: str = "a list of regexes, each in single quotes"
 
 
 class Fields(NamedTuple):

@@ -87,8 +87,10 @@ def compose(text: str, file: str) -> tuple[Table, tuple[Problem, ...]]:
         line = text.encode()[: error.position].count(b"\n") + 1
         raise composer.refusal(line, str(error.reason)) from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise composer.refusal(mark.line + 1 if mark else 0, error.problem or str(error.context)) from None
+        mark, began = error.problem_mark or error.context_mark, error.context_mark
+        line = mark.line + 1 if mark else 0
+        since = f", {error.context} from line {began.line + 1} on" if began and began.line + 1 != line else ""
+        raise composer.refusal(line, f"{error.problem}{since}") from None
 
 
 def merge(lower: Node, upper: Node) -> Node:

@@ -1,0 +1,80 @@
+"""The jails and filters that travel with the package."""
+
+import time
+
+import pytest
+
+from banwatch.config.check import check_config
+from banwatch.config.load import load_config
+from banwatch.config.model import Limit
+from banwatch.config.paths import shipped_dir
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    return load_config(tmp_path_factory.mktemp("etc"))
+
+
+def test_nothing_is_wrong(config):
+    """What is shipped has neither problems nor warnings, and every regex has an example that matches it."""
+    assert config.problems == ()
+    assert (
+        check_config(config, time.time(), frozenset((protocol, port) for protocol in ("tcp", "udp") for port in range(65536)))
+        == []
+    )
+
+
+def test_jails(config):
+    """Each service's jail is on where the service is, and `manual` always."""
+    assert {name: (jail.enabled, jail.enforce) for name, jail in config.jails.items()} == {
+        "dovecot": ("auto", True),
+        "exim4": ("auto", True),
+        "manual": ("true", True),
+        "sshd": ("auto", True),
+        "wireguard": ("auto", False),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "bantime", "ports", "protocol"),
+    [
+        ("sshd", (3, 600), 1800, {22}, ("tcp",)),
+        ("exim4", (5, 600), 600, {25, 465, 587}, ("tcp",)),
+        ("dovecot", (5, 600), 600, {110, 143, 465, 587, 993, 995, 4190}, ("tcp",)),
+        ("wireguard", (20, 600), 600, {51820}, ("udp",)),
+    ],
+)
+def test_rules(config, name, limit, bantime, ports, protocol):
+    """The limit, the bantime and the ports of each service."""
+    jail = config.jails[name]
+    (rule,) = jail.rules
+    assert (rule.by, rule.limit, rule.bantime) == ("ip", Limit(*limit), bantime)
+    assert {port for first, last in jail.ports for port in range(first, last + 1)} == ports
+    assert jail.protocol == protocol
+    assert rule.count == {"protocol" if name == "wireguard" else "auth"}
+
+
+def test_manual(config):
+    """Bans by command are on every port, and end by themselves."""
+    jail = config.jails["manual"]
+    assert (jail.ports, jail.watch, jail.rules, jail.bantime) == (None, (), (), 86400)
+
+
+def test_no_event_is_read_twice(config):
+    """Where one event stands in several files, one of them is watched."""
+    watched = {path for jail in config.jails.values() for watch in jail.watch for path in watch.logs}
+    assert not watched & {
+        "/var/log/exim4/rejectlog",
+        "/var/log/mail.info",
+        "/var/log/mail.warn",
+        "/var/log/mail.err",
+        "/var/log/syslog",
+    }
+
+
+def test_ports_are_numbers():
+    """A system without /etc/services can use them."""
+    for path in (shipped_dir() / "jails").glob("*.yaml"):
+        for line in path.read_text().splitlines():
+            if line.strip().startswith("ports:") and "all" not in line:
+                assert set(line.partition("#")[0].partition(":")[2]) <= set(" [],0123456789-")
