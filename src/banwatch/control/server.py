@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from banwatch.control.listen import BACKLOG, Listener, open_listener
+from banwatch.control.methods import Method, check_request
 from banwatch.control.peer import Peer, peer_of
 from banwatch.control.protocol import (
     BUSY,
@@ -18,10 +19,8 @@ from banwatch.control.protocol import (
     METHOD_NOT_FOUND,
     PARSE_ERROR,
     Lines,
-    Method,
     Request,
     RequestError,
-    check_request,
     encode_error,
     encode_result,
     parse_request,
