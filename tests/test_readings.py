@@ -7,7 +7,8 @@ from banwatch.control.server import Server
 from banwatch.enforcer import Enforcer
 from banwatch.engine import Engine
 from banwatch.firewall.null import NullFirewall
-from banwatch.metrics.registry import TABLE, Metrics, Reading
+from banwatch.metrics.registry import Metrics, Reading
+from banwatch.metrics.table import TABLE
 from banwatch.model import Chunk, Position
 from banwatch.readings import read_edges, read_engine, read_sources
 from banwatch.sources.base import Counters, SourceState

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from platform import python_version
 
 import pytest
@@ -11,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banwatch import __version__
-from banwatch.metrics.registry import BUCKETS, LATENCY, OPENMETRICS, TABLE, TEXT, Histogram, Metrics, Reading
+from banwatch.metrics.registry import OPENMETRICS, TEXT, Histogram, Metrics, Reading
+from banwatch.metrics.table import BUCKETS, LATENCY, TABLE
 from banwatch.model import Ban, Target, Unban
 
-DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 NOW = 1_800_000_000.0
 
 
@@ -32,23 +31,6 @@ def samples(metrics: Metrics, accept: str = "") -> dict[str, str]:
 
 def ban(jail: str = "sshd", read_at: float | None = None, enforce: bool = True) -> Ban:
     return Ban(jail, Target("net", "192.0.2.7"), "ip", NOW, NOW + 600, read_at=read_at, enforce=enforce)
-
-
-def test_every_metric_is_documented() -> None:
-    """docs/metrics.md has a row for each entry of the table, in its order, with its kind, labels and help."""
-    rows = [line for line in DOCS.read_text().splitlines() if line.startswith("| `banwatch_") and line.count("|") == 5]
-    assert rows == [
-        f"| `{entry.name}` | {entry.kind} | {', '.join(f'`{label}`' for label in entry.labels)} | {entry.help} |"
-        for entry in TABLE
-    ]
-
-
-def test_names_follow_one_pattern() -> None:
-    """banwatch_<room>_<thing>, counters end in _total, no name stands twice."""
-    assert len({entry.name for entry in TABLE}) == len(TABLE)
-    for entry in TABLE:
-        assert entry.name.startswith("banwatch_")
-        assert entry.name.endswith("_total") == (entry.kind == "counter"), entry.name
 
 
 def test_without_labels_a_metric_is_never_missing(metrics: Metrics) -> None:
