@@ -6,6 +6,7 @@ Sockets and child processes stay in the namespace in which they were opened: ent
 
 import asyncio
 import ctypes
+import errno
 import fcntl
 import itertools
 import os
@@ -14,7 +15,7 @@ import socket
 import struct
 import subprocess
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -174,17 +175,21 @@ class VethPair:
         reset or an ICMP error, or "silent" after `patience` seconds without an answer.
         """
         family, target = (socket.AF_INET6, self.victim6) if ":" in source else (socket.AF_INET, self.victim4)
-        sock = self.attacker.socket(family)
-        try:
+        with self.attacker.socket(family) as sock:
             sock.bind((source, 0))
-            async with asyncio.timeout(patience):
-                await asyncio.get_running_loop().sock_connect(sock, (target, port))
-        except TimeoutError:
-            return "silent"
-        except ConnectionRefusedError:
-            return "refused"
-        finally:
-            sock.close()
+            try:
+                async with asyncio.timeout(patience):
+                    await asyncio.get_running_loop().sock_connect(sock, (target, port))
+            except TimeoutError:  # on a busy machine the answer may be there although nobody came to look at it
+                outcome = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if outcome == errno.ECONNREFUSED:
+                    return "refused"
+                with suppress(OSError):
+                    sock.getpeername()
+                    return "open"
+                return "silent"
+            except ConnectionRefusedError:
+                return "refused"
         return "open"
 
 

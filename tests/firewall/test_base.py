@@ -32,4 +32,4 @@ def test_a_ban_does_not_end_early(until, now):
     seconds = seconds_left(until, now)
     assert 1 <= seconds <= LONGEST
     if 0 < until - now <= LONGEST:
-        assert 0 <= seconds - (until - now) < 1
+        assert 0 <= seconds - (until - now) <= 1

@@ -86,6 +86,21 @@ async def test_reload(each_iptables, firewall, say):
     assert "--dports 23 -m set --match-set banwatch-kept-4" in text
 
 
+async def test_flushed_by_others(each_iptables, firewall, say):
+    """What an operator, or another firewall, has flushed or deleted is laid again by the next setup; the bans were safe."""
+    await firewall.setup([say.jail()])
+    await firewall.ban([say.ban("192.0.2.7", None)], say.now)
+    command = f"iptables-{each_iptables}"
+    before = rules(say, 4, each_iptables)
+    for damage in ([["-F"]], [["-D", "INPUT", "-j", "banwatch"]], [["-F"], ["-X"]], [["-D", "banwatch", "2"]]):
+        for words in damage:
+            say.run(command, *words)
+        assert rules(say, 4, each_iptables) != before
+        await firewall.setup([say.jail()])
+        assert rules(say, 4, each_iptables) == before
+    assert await firewall.banned() == {say.key("192.0.2.7"): None}
+
+
 async def test_the_rules_of_others(each_iptables, firewall, say):
     """Policies and rules of others survive setup and teardown, and a rule that would let packets in comes after us."""
     command = f"iptables-{each_iptables}"

@@ -33,6 +33,7 @@ def newaddr(prefixlen, address=None, local=None):
         (newaddr(64, "2001:db8:1::1", "2001:db8::2"), HostAddress("2001:db8::2", "2001:db8:1::/64")),
         (newaddr(64, "fe80::1"), HostAddress("fe80::1", None)),
         (newaddr(64), None),
+        (b"", None),
     ],
 )
 def test_decode_address(payload, address):

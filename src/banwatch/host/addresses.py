@@ -55,6 +55,8 @@ def decode_address(payload: bytes) -> HostAddress | None:
     Raises:
         ValueError: an attribute is longer, or shorter, than it can be.
     """
+    if len(payload) < _IFADDRMSG.size:
+        return None
     _, prefixlen, *_ = _IFADDRMSG.unpack_from(payload)
     found = dict(attributes(payload, _IFADDRMSG.size))
     local = found.get(_IFA_LOCAL, found.get(_IFA_ADDRESS, b""))
