@@ -1,10 +1,16 @@
 """The whole configuration of a host: what runs, what is left out, and everything that is wrong."""
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from banwatch.config import load
+from banwatch.config.check import check_config
 from banwatch.config.load import load_config
 from banwatch.config.model import Config, DaemonSpec, Limit, Mark
+from banwatch.config.problem import render_problem
+from banwatch.config.schema import DAEMON, FILTER, JAIL, RULE, WATCH
 from banwatch.errors import ConfigError
 
 
@@ -178,6 +184,18 @@ def test_unreadable_files(directories):
     assert list(directories.load().jails) == ["svc"]
 
 
+def test_filters_are_compiled_once(directories):
+    """What load compiled is there for use, and a reload compiles only filters that are not as they were."""
+    first = directories.load()
+    directories.write("jails.d/x.yaml", "svc: {enforce: false}")
+    second = load_config(directories.etc, directories.shipped, first)
+    assert (second.jails["svc"].enforce, second.compiled["svc"]) == (False, first.compiled["svc"])
+    directories.write("filters.d/svc.yaml", "ignoreregex: ['^x$']")
+    third = load_config(directories.etc, directories.shipped, second)
+    assert third.compiled["svc"] is not first.compiled["svc"]
+    assert len(third.compiled["svc"].ignore) == 1
+
+
 def test_strays(directories):
     """What is never read is told, and stops nothing."""
     directories.write("jail.yml", "")
@@ -213,3 +231,48 @@ def test_config_error_is_no_surprise():
     """Loading does not raise what it finds; a ConfigError is for those who cannot go on."""
     assert issubclass(ConfigError, Exception)
     assert Config(DaemonSpec(), {}, {}).unusable is None
+
+
+words = st.sampled_from(
+    [
+        *JAIL.keys,
+        *RULE.keys,
+        *WATCH.keys,
+        *FILTER.keys,
+        *DAEMON.keys,
+        "svc",
+        "auth",
+        "auto",
+        "3/10m",
+        "forever",
+        "22",
+        "all",
+        "no",
+        "net",
+    ]
+)
+texts = words | st.text(max_size=10)
+values = st.recursive(texts | st.none(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=4))
+files = st.dictionaries(texts, values, max_size=4).map(
+    lambda tree: yaml.safe_dump(tree, allow_unicode=True).encode()
+) | st.binary(max_size=50)
+
+
+@given(daemon=files, filter_=files, jail=files)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_nothing_in_a_file_makes_loading_fail(directories, daemon, filter_, jail):
+    """Whatever stands in the files, there is a Config, and whatever is left out has a problem that says why."""
+    directories.write("banwatch.yaml", daemon)
+    directories.write("filters.d/svc.yaml", filter_)
+    directories.write("jails.d/svc.yaml", jail)
+    config = directories.load()
+    assert (config.unusable is None) == (
+        bool(config.jails) and not any(p.file == "banwatch.yaml" and not p.warning for p in config.problems)
+    )
+    for name in config.broken:
+        assert name not in config.jails
+        assert config.problems_of(name)
+    assert set(config.broken_by) == set(config.broken)
+    for problem in config.problems:
+        assert "\n" not in render_problem(problem)
+    check_config(config, 0.0, frozenset())

@@ -31,6 +31,12 @@ def test_something_is_missing():
     assert render_problem(Problem("x.yaml", 1, "a.b", "a list", "")) == "x.yaml:1: a.b: expected a list, got nothing"
 
 
+def test_one_line():
+    """Nothing that stands in a file can make two lines of one problem."""
+    problem = Problem("a\nb.yaml", 1, "c\nd", "e", "f\ng", note="h\ni")
+    assert render_problem(problem) == "a\\u000ab.yaml:1: c\\u000ad: h\\u000ai"
+
+
 @pytest.mark.parametrize(
     ("problems", "text"),
     [

@@ -9,7 +9,7 @@ from pathlib import Path
 from banwatch.config.model import Config, Example, FilterSpec, JailSpec, Mark, Problem
 from banwatch.config.ports import render_ports
 from banwatch.config.problem import sorted_problems
-from banwatch.filter.match import compile_filter
+from banwatch.filter.match import Filter
 from banwatch.filter.scan import Lens, Scanner
 from banwatch.model import SUCCESS, Match
 
@@ -28,8 +28,8 @@ def check_config(config: Config, now: float, listening: Listening | None = None)
         listening: see warn_unserved_ports.
     """
     problems = warn_unserved_ports(config, listening)
-    for spec in config.filters.values():
-        problems.extend(_try_examples(spec, now))
+    for name, spec in config.filters.items():
+        problems.extend(_try_examples(spec, config.compiled[name], now))
     return list(sorted_problems(problems))
 
 
@@ -81,8 +81,8 @@ def _unserved(spec: JailSpec) -> Problem:
     return Problem(*mark, f"{spec.name}.ports", "a port on which something listens", ports, spec.name, warning=True, note=note)
 
 
-def _try_examples(spec: FilterSpec, now: float) -> Iterator[Problem]:
-    scanner = Scanner([Lens(compile_filter(spec))])
+def _try_examples(spec: FilterSpec, compiled: Filter, now: float) -> Iterator[Problem]:
+    scanner = Scanner([Lens(compiled)])
     unseen = dict(_regexes(spec))
     for index, example in enumerate(spec.examples):
         match = scanner.match_line(0, example.log, now)

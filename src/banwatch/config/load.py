@@ -16,7 +16,7 @@ from banwatch.config.problem import sorted_problems
 from banwatch.config.read import Reader
 from banwatch.config.tree import Entry, NotYamlError, Null, Table, compose
 from banwatch.errors import ConfigError
-from banwatch.filter.match import compile_filter
+from banwatch.filter.match import Filter, compile_filter
 from banwatch.model import KINDS
 
 DIRECTORY = DEFAULT_DIRECTORY
@@ -25,13 +25,14 @@ NO_JAIL = "no jail remains"
 Breakages = dict[str, list[Problem]]
 
 
-def load_config(directory: Path = DEFAULT_DIRECTORY, shipped: Path | None = None) -> Config:
+def load_config(directory: Path = DEFAULT_DIRECTORY, shipped: Path | None = None, older: Config | None = None) -> Config:
     """
     Everything that `directory` and the shipped files say. Never raises for what stands in them.
 
     Args:
         directory: may be absent if it is the default one.
         shipped: has `filters` and `jails` in it; None is shipped_dir().
+        older: an earlier configuration; filters that are the same there are not compiled again.
     """
     shipped = shipped or shipped_dir()
     layers = Layers()
@@ -44,6 +45,7 @@ def load_config(directory: Path = DEFAULT_DIRECTORY, shipped: Path | None = None
     daemon, defaults, daemon_problems = _load_daemon(directory)
     problems += daemon_problems
     filters = _build_filters(layers.filters, layers.broken_filters, problems)
+    compiled = _compile_filters(filters, older, layers.broken_filters, problems)
     kinds = {name: _kinds(filters.get(name)) for name in (*layers.filters, *layers.broken_filters)}
     specs = _build_jails(layers.jails, layers.broken_jails, problems, defaults, kinds)
     _refuse_shared_sets(specs, layers.broken_jails, problems)
@@ -56,12 +58,13 @@ def load_config(directory: Path = DEFAULT_DIRECTORY, shipped: Path | None = None
     return Config(
         daemon=daemon,
         jails=jails,
-        filters={name: spec for name, spec in filters.items() if name not in layers.broken_filters},
+        filters={name: filters[name] for name in compiled},
         problems=sorted_problems(problems),
         broken=broken,
         directory=directory,
         broken_by={name: sorted_problems(layers.broken_jails[name]) for name in broken},
         unusable=_unusable(daemon_problems, jails),
+        compiled=compiled,
     )
 
 
@@ -95,19 +98,28 @@ def _build_filters(entries: Mapping[str, Entry], broken: Breakages, problems: li
         spec = build_filter(reader, name, entry.node, entry.mark)
         if spec is not None:
             filters[name] = spec
-            reader.problems.extend(_compile_problems(spec))
         problems += reader.problems
         if reader.broken:
             broken.setdefault(name, []).extend(reader.problems)
     return filters
 
 
-def _compile_problems(spec: FilterSpec) -> Sequence[Problem]:
-    try:
-        compile_filter(spec)
-    except ConfigError as error:
-        return error.problems
-    return ()
+def _compile_filters(
+    specs: Mapping[str, FilterSpec], older: Config | None, broken: Breakages, problems: list[Problem]
+) -> dict[str, Filter]:
+    """The filters that compile, of those whose files have no problems already."""
+    compiled = {}
+    for name, spec in specs.items():
+        try:
+            same = older is not None and older.filters.get(name) == spec
+            found = older.compiled[name] if older is not None and same else compile_filter(spec)
+        except ConfigError as error:
+            problems += error.problems
+            broken.setdefault(name, []).extend(error.problems)
+        else:
+            if name not in broken:
+                compiled[name] = found
+    return compiled
 
 
 def _build_jails(

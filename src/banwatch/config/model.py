@@ -7,9 +7,12 @@ Durations are seconds; None as a bantime is `forever`. `Mark` remembers where a 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from banwatch.model import By
+
+if TYPE_CHECKING:
+    from banwatch.filter.match import Filter
 
 Enabled = Literal["auto", "true", "false"]
 Wanted = Literal["auto", "journal", "logs"]
@@ -187,8 +190,9 @@ class Config:
     """
     Everything that was read. `jails` holds what can run, by name: those that are broken or `enabled: false` are not in it.
     `problems` holds every problem and warning of all files, sorted. `broken` has the jails that were left out because of a
-    problem, `broken_by` which problems these are, a filter's included. `filters` are those that compile. `unusable` says why
-    there is nothing to run with: banwatch.yaml has problems, or no jail remains; None is the good case.
+    problem, `broken_by` which problems these are, a filter's included. `filters` are those that compile, `compiled` is what
+    they became: compiling takes longer than all the reading. `unusable` says why there is nothing to run with: banwatch.yaml
+    has problems, or no jail remains; None is the good case.
     """
 
     daemon: DaemonSpec
@@ -199,6 +203,7 @@ class Config:
     directory: Path | None = None
     broken_by: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     unusable: str | None = None
+    compiled: Mapping[str, "Filter"] = field(default_factory=dict, compare=False)
 
     def problems_of(self, jail: str) -> tuple[Problem, ...]:
         """What is wrong with one jail, its filters included, and what it is warned about."""

@@ -30,16 +30,14 @@ class UnfitError(ValueError):
 def quote(text: str) -> str:
     """`text` in double quotes, control characters escaped, cut to LONGEST characters."""
     cut = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-    return "".join(
-        character if character.isprintable() else f"\\u{ord(character):04x}" for character in json.dumps(cut, ensure_ascii=False)
-    )
+    return _escape(json.dumps(cut, ensure_ascii=False))
 
 
 def render_problem(problem: Problem) -> str:
-    """One line: file, line (unless it is the file as a whole), key, and what is wrong."""
+    """One line: file, line (unless it is the file as a whole), key, and what is wrong; never more than one."""
     where = f"{problem.file}:{problem.line}" if problem.line else problem.file
     parts = [where, "warning" if problem.warning else "", problem.key, problem.note or _expectation(problem)]
-    return ": ".join(part for part in parts if part)
+    return _escape(": ".join(part for part in parts if part))
 
 
 def render_problems(problems: Iterable[Problem], outcome: str = "") -> str:
@@ -72,6 +70,10 @@ def sorted_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 def _expectation(problem: Problem) -> str:
     return f"expected {problem.expected}, got {quote(problem.got) if problem.got else 'nothing'}"
+
+
+def _escape(text: str) -> str:
+    return "".join(character if character.isprintable() else f"\\u{ord(character):04x}" for character in text)
 
 
 def _plural(number: int, what: str) -> str:
