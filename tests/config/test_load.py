@@ -160,7 +160,7 @@ def test_absent_directory(tmp_path, directories, monkeypatch):
     """The default directory may be absent; one that somebody named may not."""
     config = load_config(tmp_path / "typo", directories.shipped)
     assert (config.unusable, config.problems[0].expected) == (f"{tmp_path}/typo cannot be used", "a directory")
-    monkeypatch.setattr(load, "DEFAULT_DIRECTORY", tmp_path / "typo")
+    monkeypatch.setattr(load, "DIRECTORY", tmp_path / "typo")
     assert load_config(tmp_path / "typo", directories.shipped).problems == ()
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from banwatch.cli.output import print_json, print_text
 from banwatch.config.check import check_config
-from banwatch.config.load import load_config
+from banwatch.config.load import DIRECTORY, load_config
 from banwatch.config.model import Config, Problem
-from banwatch.config.paths import DEFAULT_DIRECTORY
 from banwatch.config.problem import count_problems, render_problem, sorted_problems
 from banwatch.errors import EXIT_CONFIG, EXIT_DONE
 
@@ -27,7 +26,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", metavar="DIR", type=Path, default=DEFAULT_DIRECTORY, help="default: %(default)s")
+    parser.add_argument("--config", metavar="DIR", type=Path, default=DIRECTORY, help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="one object a line")
     parser.set_defaults(run=run)
 

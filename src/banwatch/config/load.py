@@ -6,12 +6,13 @@ Later wins: shipped filters/ and jails/ → filters.d/*.yaml and jails.d/*.yaml 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from banwatch.config.build import Defaults, build_daemon, build_filter, build_jail
 from banwatch.config.files import UnreadableError, read_text, strays
 from banwatch.config.layers import Layers
 from banwatch.config.model import Config, DaemonSpec, FilterSpec, JailSpec, Mark, Problem
-from banwatch.config.paths import DAEMON_FILE, DEFAULT_DIRECTORY, shipped_dir
+from banwatch.config.paths import DAEMON_FILE, shipped_dir
 from banwatch.config.problem import sorted_problems
 from banwatch.config.read import Reader
 from banwatch.config.tree import Entry, NotYamlError, Null, Table, compose
@@ -19,13 +20,13 @@ from banwatch.errors import ConfigError
 from banwatch.filter.match import Filter, compile_filter
 from banwatch.model import KINDS
 
-DIRECTORY = DEFAULT_DIRECTORY
-NO_JAIL = "no jail remains"
+DIRECTORY: Final = Path("/etc/banwatch")
+NO_JAIL: Final = "no jail remains"
 
 Breakages = dict[str, list[Problem]]
 
 
-def load_config(directory: Path = DEFAULT_DIRECTORY, shipped: Path | None = None, older: Config | None = None) -> Config:
+def load_config(directory: Path = DIRECTORY, shipped: Path | None = None, older: Config | None = None) -> Config:
     """
     Everything that `directory` and the shipped files say. Never raises for what stands in them.
 
@@ -75,7 +76,7 @@ def _load_daemon(directory: Path) -> tuple[DaemonSpec, Defaults, list[Problem]]:
     try:
         reader.problems.extend(strays(directory))
     except FileNotFoundError:
-        if directory != DEFAULT_DIRECTORY:
+        if directory != DIRECTORY:
             reader.problems.append(Problem(str(directory), 0, "", "a directory", "no such directory"))
     except OSError as error:
         reader.problems.append(Problem(str(directory), 0, "", "a readable directory", error.strerror or str(error)))

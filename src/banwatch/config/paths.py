@@ -1,9 +1,8 @@
-"""Where configuration is."""
+"""Where shipped configuration is, and what the daemon's own file is called."""
 
 from pathlib import Path
 from typing import Final
 
-DEFAULT_DIRECTORY: Final = Path("/etc/banwatch")
 DAEMON_FILE: Final = "banwatch.yaml"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
