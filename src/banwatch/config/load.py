@@ -12,7 +12,7 @@ from banwatch.config.build import Defaults, build_daemon, build_filter, build_ja
 from banwatch.config.files import UnreadableError, read_text, strays
 from banwatch.config.layers import Layers
 from banwatch.config.model import Config, DaemonSpec, FilterSpec, JailSpec, Mark, Problem
-from banwatch.config.paths import DAEMON_FILE, shipped_dir
+from banwatch.config.paths import DAEMON_FILE, DEFAULT_DIRECTORY, shipped_dir
 from banwatch.config.problem import sorted_problems
 from banwatch.config.read import Reader
 from banwatch.config.tree import Entry, NotYamlError, Null, Table, compose
@@ -20,7 +20,7 @@ from banwatch.errors import ConfigError
 from banwatch.filter.match import Filter, compile_filter
 from banwatch.model import KINDS
 
-DIRECTORY: Final = Path("/etc/banwatch")
+DIRECTORY: Final = DEFAULT_DIRECTORY
 NO_JAIL: Final = "no jail remains"
 
 Breakages = dict[str, list[Problem]]

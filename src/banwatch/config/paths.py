@@ -1,8 +1,9 @@
-"""Where shipped configuration is, and what the daemon's own file is called."""
+"""Where configuration is."""
 
 from pathlib import Path
 from typing import Final
 
+DEFAULT_DIRECTORY: Final = Path("/etc/banwatch")
 DAEMON_FILE: Final = "banwatch.yaml"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
