@@ -140,6 +140,31 @@ def test_no_answer_in_time_is_unreachable(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("free", [False, True])
+def test_a_busy_daemon_is_waited_for(tmp_path: Path, free: bool) -> None:
+    """Where the queue of connections is full the client waits its turn: until there is room, or its time is over."""
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as first:
+        busy.bind(str(path))
+        busy.listen(0)
+        first.connect(str(path))
+        if not free:
+            assert failure(Client(path, timeout=0.05))[0] == f"no answer on {path} within 0.05 s"
+            return
+
+        def serve() -> None:
+            busy.accept()[0].close()
+            with busy.accept()[0] as connection:
+                connection.recv(1024)
+                connection.sendall(b'{"jsonrpc":"2.0","id":1,"result":"pong"}\n')
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with Client(path) as client:
+            assert client.ping() == "pong"
+        thread.join()
+
+
 @pytest.mark.parametrize(
     ("reply", "message"),
     [

@@ -9,6 +9,7 @@ The Python client of a running daemon: one blocking connection, nothing but the 
 
 import os
 import socket
+import struct
 from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
@@ -131,6 +132,28 @@ class Client:
         """Stop the daemon; bans stay in the kernel unless `flush`."""
         self.call("stop", flush=flush)
 
+    def _connect(self) -> socket.socket:
+        """
+        Raises:
+            OSError: TimeoutError among them.
+        """
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # Python's own timeout makes the socket non-blocking, and then connect(2) fails at once where a blocking one waits
+            # for a busy daemon to accept.
+            if self.timeout is not None:
+                seconds, micros = divmod(max(1, round(self.timeout * 1e6)), 1_000_000)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", seconds, micros))
+            sock.connect(self.path)
+            sock.settimeout(self.timeout)
+        except BlockingIOError:
+            sock.close()
+            raise TimeoutError from None
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
     def _unreachable(self, error: OSError | ValueError) -> UnreachableError:
         if isinstance(error, TimeoutError):
             return UnreachableError(f"no answer on {self.path} within {self.timeout} s", "the daemon's log may say why")
@@ -149,9 +172,7 @@ class Client:
             OSError: TimeoutError among them.
         """
         if self._socket is None:
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self._socket.settimeout(self.timeout)
-            self._socket.connect(self.path)
+            self._socket = self._connect()
         with suppress(BrokenPipeError, ConnectionResetError):  # a daemon that hangs up early says why
             self._socket.sendall(request)
         scanned = 0
