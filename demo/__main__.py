@@ -79,14 +79,15 @@ def tell_story(machine: Machine) -> None:
     tell("1. Debian's rsyslogd and sshd start on it, and banwatch with this file in /etc/banwatch/jails.d:")
     start_rsyslogd(machine)
     start_sshd(machine)
+    machine.run("groupadd", "--system", "banwatch")
     machine.write("/etc/banwatch/jails.d/demo.yaml", DROP_IN)
     show(DROP_IN)
     with Daemon(machine, each=lambda line: show(line, "*")) as daemon:
         tell(f"2. {ATTACKER} guesses passwords; these lines appear in auth.log (|), and banwatch says (*):")
         view = LogView(machine)
         for _ in range(3):
-            ssh(machine, ATTACKER, "admin", "not the password")
-        daemon.await_line(f"Ban {ATTACKER}")
+            ssh(machine, ATTACKER, "root", "not the password", until=lambda: daemon.said(f" Ban {ATTACKER}"))
+        daemon.await_line(f" Ban {ATTACKER}")
         view.close()
 
         tell("3. The third was one too many. Who asks is told:")

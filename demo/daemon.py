@@ -91,6 +91,10 @@ class Daemon:
                     said = "\n".join(self.lines[after:]) or "nothing"
                     raise TimeoutError(f"not within {within:g} s: {pattern!r}; the daemon said:\n{said}")
 
+    def said(self, text: str) -> bool:
+        """Whether `text` is in any of its log lines."""
+        return any(text in line for line in self.lines)
+
     def client(self, *argv: str, input: str = "") -> subprocess.CompletedProcess[str]:
         """What `banwatch-client` answered on that machine."""
         return self.machine.run(str(PROGRAMS / "banwatch-client"), *argv, input=input, check=False)

@@ -199,8 +199,12 @@ def set_network(fd: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
+def children_of(pid: int) -> list[int]:
+    """The children that the main thread of a process has now."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def child_of(pid: int) -> int:
     """The only child of a process that stands for it, as unshare and nsenter do."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    await_true(lambda: bool(children.read_text().split()), f"a child of process {pid}")
-    return int(children.read_text().split()[0])
+    await_true(lambda: bool(children_of(pid)), f"a child of process {pid}")
+    return children_of(pid)[0]

@@ -7,10 +7,11 @@ exim4/mainlog from exim itself.
 
 import os
 import shutil
-import subprocess
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
-from demo.machine import ADDRESS4, ADDRESS6, Machine, await_true
+from demo.machine import ADDRESS4, ADDRESS6, Machine, await_true, child_of
 
 SSH, SMTP, IMAP = 22, 25, 143
 ASKPASS = "/run/askpass"
@@ -96,23 +97,25 @@ def missing(*programs: str) -> str | None:
 
 
 def start_rsyslogd(machine: Machine) -> None:
-    """The system log: /dev/log to auth.log and mail.log."""
+    """The system log: from /dev/log to auth.log and mail.log, each of which is made by its first line."""
     machine.write("/etc/rsyslog.conf", RSYSLOGD)
     machine.start("rsyslogd", "-n", "-i", "/run/rsyslogd.pid")
     await_true(machine.path("/dev/log").is_socket, "rsyslogd opens /dev/log")
-    for log in ("auth.log", "mail.log"):
-        machine.run("logger", "-p", f"{log[:4]}.info", "-t", "machine", "started")
-        await_true(machine.path(f"/var/log/{log}").exists, f"rsyslogd writes {log}")
 
 
-def start_sshd(machine: Machine) -> None:
-    """sshd with passwords and PAM, as Debian has it, except that PAM refuses at once and not after two seconds."""
+def start_sshd(machine: Machine) -> int:
+    """
+    sshd with passwords and PAM, as Debian has it, except that PAM refuses at once and not after two seconds: the process that
+    listens, whose children are the sessions.
+    """
     machine.write("/etc/ssh/sshd_config", SSHD)
     stack = machine.path("/etc/pam.d/common-auth")
     stack.write_text(stack.read_text().replace("pam_unix.so", "pam_unix.so nodelay"))
     machine.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/etc/ssh/sandbox_key")
-    machine.start("/usr/sbin/sshd", "-D")
+    listener = machine.start("/usr/sbin/sshd", "-D")
     machine.await_ports(SSH)
+    await_true(log(machine, "auth.log").exists, "sshd tells in auth.log that it listens")
+    return child_of(listener.pid)
 
 
 def start_exim4(machine: Machine) -> None:
@@ -123,6 +126,7 @@ def start_exim4(machine: Machine) -> None:
         shutil.chown(machine.path(directory), "Debian-exim", "adm" if "log" in directory else "Debian-exim")
     machine.start("/usr/sbin/exim4", "-bdf", "-q30m")
     machine.await_ports(SMTP)
+    await_true(log(machine, "exim4/mainlog").exists, "exim4 tells in its mainlog that it started")
 
 
 def start_dovecot(machine: Machine) -> None:
@@ -131,10 +135,19 @@ def start_dovecot(machine: Machine) -> None:
     machine.write("/etc/dovecot/dovecot.conf", DOVECOT.format())
     machine.start("/usr/sbin/dovecot", "-F")
     machine.await_ports(IMAP)
+    await_true(log(machine, "mail.log").exists, "dovecot tells in mail.log that it started")
 
 
-def ssh(machine: Machine, source: str, user: str, password: str) -> subprocess.CompletedProcess[str]:
-    """One try of an SSH client at `source` to log in with a password."""
+def never() -> bool:
+    """Does not hold."""
+    return False
+
+
+def ssh(machine: Machine, source: str, user: str, password: str, until: Callable[[], bool] = never) -> bool:
+    """
+    One try of an SSH client at `source` to log in with a password, and whether it could. It is given up when `until` holds: to
+    a client that is banned in the middle of its try nobody says so, and it would wait for minutes.
+    """
     if not machine.path(ASKPASS).exists():
         machine.write(ASKPASS, '#!/bin/sh\necho "$PASSWORD"\n', 0o755)
     options = {
@@ -149,7 +162,11 @@ def ssh(machine: Machine, source: str, user: str, password: str) -> subprocess.C
     }
     argv = ["ssh", "-F", "none", *(f"-o{key}={value}" for key, value in options.items())]
     env = {"SSH_ASKPASS": ASKPASS, "SSH_ASKPASS_REQUIRE": "force", "PASSWORD": password}
-    return machine.run(*argv, f"{user}@{ADDRESS6 if ':' in source else ADDRESS4}", "true", world=True, env=env, check=False)
+    client = machine.start(*argv, "-l", user, ADDRESS6 if ":" in source else ADDRESS4, "true", world=True, env=env)
+    await_true(lambda: client.poll() is not None or until(), f"{source} ends its try to log in", within=30)
+    if client.poll() is None:
+        os.kill(child_of(client.pid), signal.SIGKILL)
+    return client.wait() == 0
 
 
 def log(machine: Machine, name: str) -> Path:

@@ -13,14 +13,11 @@ CASES = [
 ]
 
 
-def network(ip):
-    """What is banned for an attacker at `ip` of ours: the address, or its /64."""
-    return f"{ip.removesuffix('7')}/64" if ":" in ip else ip
-
-
 @pytest.mark.parametrize("family", ["ip4", "ip6"])
 @pytest.mark.parametrize(("jail", "client", "port", "limit"), CASES)
-def test_the_last_guess_closes_the_door(request, machine, protect, guess, strangers, jail, client, port, limit, family):
+def test_the_last_guess_closes_the_door(
+    request, machine, protect, guess, strangers, banned_for, jail, client, port, limit, family
+):
     """After as many wrong passwords as the shipped jail allows the next connection gets no answer; everybody else's does."""
     request.getfixturevalue(jail)
     attacker, neighbour = getattr(strangers, family)(), getattr(strangers, family)()
@@ -28,7 +25,7 @@ def test_the_last_guess_closes_the_door(request, machine, protect, guess, strang
     for _ in range(limit):
         assert machine.connects(attacker, port)
         getattr(guess, client)(attacker)
-    daemon.await_line(rf" WARNING \[{jail}\] Ban {re.escape(network(attacker))}$")
+    daemon.await_line(rf" WARNING \[{jail}\] Ban {re.escape(banned_for(attacker))}$")
     assert not machine.connects(attacker, port)
     assert machine.connects(neighbour, port)
 
@@ -49,15 +46,15 @@ def test_one_guess_less_changes_nothing(request, machine, protect, guess, strang
 
 
 @pytest.mark.parametrize("family", ["ip4", "ip6"])
-def test_a_ban_ends_on_time(machine, sshd, protect, guess, strangers, family):
+def test_a_ban_ends_on_time(machine, sshd, protect, guess, strangers, banned_for, family):
     """When the bantime is over the attacker can connect again, and the log says so."""
     attacker = getattr(strangers, family)()
     daemon = protect("3s")
     for _ in range(3):
         guess.ssh(attacker)
-    daemon.await_line(rf"\[sshd\] Ban {re.escape(network(attacker))}$")
+    daemon.await_line(rf"\[sshd\] Ban {re.escape(banned_for(attacker))}$")
     assert not machine.connects(attacker, 22, timeout=0.3)
-    daemon.await_line(rf"\[sshd\] Unban {re.escape(network(attacker))}$")
+    daemon.await_line(rf"\[sshd\] Unban {re.escape(banned_for(attacker))}$")
     assert machine.connects(attacker, 22)
 
 

@@ -54,7 +54,7 @@ def test_the_daemon_works_with_these_rights(service):
         start_sshd(machine)
         with Daemon(machine, wrap=confinement(service)) as daemon:
             for _ in range(3):
-                ssh(machine, "198.51.100.7", "admin", "wrong")
+                ssh(machine, "198.51.100.7", "admin", "wrong", until=lambda: daemon.said(" Ban 198.51.100.7"))
             daemon.await_line(r"\[sshd\] Ban 198.51.100.7$")
             assert not machine.connects("198.51.100.7", 22, timeout=0.3)
             operator = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--groups=banwatch", str(PROGRAMS / "banwatch-client"))
