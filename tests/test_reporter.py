@@ -24,10 +24,10 @@ def tell(tmp_path):
         return Reporter(log.logger(), Metrics(), dry_run)
 
     def told():
+        log.close()
         return [line[20:] for line in (tmp_path / "log").read_text().splitlines()]
 
-    yield make, told
-    log.configure(LogSpec())
+    return make, told
 
 
 def test_a_ban_and_its_end(tell):

@@ -95,6 +95,7 @@ class Daemon:
         self._configure_log(config)
         self._tell(config.problems)
         async with AsyncExitStack() as stack:
+            stack.callback(self._output.close)
             self._server = await stack.enter_async_context(self._make_server(config))
             self._firewall = await open_firewall(config.daemon.firewall, self._options.dry_run)
             stack.push_async_callback(self._firewall.close)
@@ -117,7 +118,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self.stop)
         loop.add_signal_handler(signal.SIGINT, self.stop)
-        loop.add_signal_handler(signal.SIGUSR1, self._reopen_log)
+        loop.add_signal_handler(signal.SIGUSR1, self._output.reopen)
         async with asyncio.TaskGroup() as tasks:
             loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload_by_signal()))
             running = [
@@ -145,7 +146,12 @@ class Daemon:
 
     async def _read(self) -> None:
         async for chunk in self._tail:
-            self._enact(self.engine.feed(chunk, time.time()))
+            try:
+                self._enact(self.engine.feed(chunk, time.time()))
+            except Exception:
+                # A fault of ours that some line has found must not end the protection from all the others.
+                self._metrics.error("engine")
+                self._log.exception("lines could not be handled", log=chunk.source, start=chunk.start, end=chunk.position.offset)
 
     async def _sweep(self) -> None:
         while True:
@@ -245,16 +251,17 @@ class Daemon:
                 self._notifier.ready(self._status_line())
 
     async def _reload(self) -> Mapping[str, Any]:
-        config, running = load_config(self._options.directory), self.engine.config
+        config, running = load_config(self._options.directory, older=self.engine.config), self.engine.config
         wrong = [problem for problem in config.problems if not problem.warning]
         if wrong or config.unusable:
             self._tell(wrong)
             reason = count_problems(wrong) if wrong else str(config.unusable)
-            raise self._refuse(ControlError(reason, "the running configuration was kept", EXIT_CONFIG, wrong))
+            raise self._refuse(ControlError(f"{reason}; the running configuration was kept", "", EXIT_CONFIG, wrong))
         try:
             await self._firewall.setup(list(config.jails.values()))
         except FirewallError as error:
-            await self._firewall.setup(list(running.jails.values()))
+            with suppress(FirewallError):  # as well as it goes: the first error is the one to be told
+                await self._firewall.setup(list(running.jails.values()))
             raise self._refuse(ControlError(f"the firewall refused: {error.message}", error.hint, error.code)) from error
         now = time.time()
         self.engine = Engine(config, older=self.engine)
@@ -271,7 +278,7 @@ class Daemon:
 
     def _refuse(self, error: ControlError) -> ControlError:
         self._metrics.reloaded(False)
-        self._log.error("reload refused; the running configuration was kept", error=error.message)
+        self._log.error("reload refused", error=error.message)
         return error
 
     async def _reload_by_signal(self) -> None:
@@ -319,12 +326,6 @@ class Daemon:
             self._output.configure(config.daemon.log)
         except OSError as error:
             self._log.error("log cannot be written there", to=config.daemon.log.to, error=error.strerror)
-
-    def _reopen_log(self) -> None:
-        try:
-            self._output.reopen()
-        except OSError as error:
-            self._log.error("log cannot be reopened", error=error.strerror)
 
     def _tell(self, problems: Sequence[Problem]) -> None:
         for problem in problems:
