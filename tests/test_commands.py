@@ -143,6 +143,7 @@ async def test_what_the_kernel_refuses_is_not_in_the_book(house):
     assert caught.value.code == 69
     assert banned(house) == {"192.0.2.7": NOW + 60}
     assert [type(change) for change in house.submitted] == [Unban, Unban, Ban]
+    assert house.submitted[-1].until == NOW + 60
 
 
 async def test_unban_takes_it_out_of_every_jail(house):

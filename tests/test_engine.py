@@ -6,6 +6,7 @@ import pytest
 
 from banwatch.config.model import Config, DaemonSpec, FilterSpec, JailSpec, Limit, Rule, Watch
 from banwatch.engine import Engine, Surroundings
+from banwatch.filter.match import compile_filter
 from banwatch.model import ALLOW, Ban, Chunk, Position, Target, Unban
 
 START = 1_780_000_000.0  # 2026-05-28 20:26:40 UTC
@@ -26,7 +27,8 @@ def jail(name="sshd", logs=("/var/log/auth.log",), rules=(RULE,), **changes):
 
 
 def config(*jails, **daemon):
-    return Config(DaemonSpec(**daemon), {spec.name: spec for spec in jails}, {"sshd": SSHD})
+    jails = {spec.name: spec for spec in jails}
+    return Config(DaemonSpec(**daemon), jails, {"sshd": SSHD}, compiled={"sshd": compile_filter(SSHD)})
 
 
 def chunk(*lines, live=True, patterns=("/var/log/auth.log",), read_at=START):
@@ -140,7 +142,7 @@ def test_ignored_addresses_are_never_banned(daemon, spec, around):
 def test_an_allowed_address_is_ignored_until_its_end():
     """`allow` works at once, and only as long as it was said."""
     engine = Engine(config(jail()))
-    engine.ban(Ban(ALLOW, HOST, "ip", START, START + 60.0, origin="manual"))
+    engine.ban([Ban(ALLOW, HOST, "ip", START, START + 60.0, origin="manual")])
     assert engine.feed(chunk((0, FAIL), (1, FAIL), (2, FAIL)), START) == []
     engine.expire(START + 60.0)
     assert len(engine.feed(chunk((60, FAIL), (61, FAIL), (62, FAIL)), START + 62)) == 1
@@ -192,6 +194,6 @@ def test_adoption_covers_allowed_addresses():
 def test_expiry_of_an_allowance_reaches_the_guards():
     """The guard is renewed when an allowance ends inside feed as well."""
     engine = Engine(config(jail()))
-    engine.ban(Ban(ALLOW, HOST, "ip", START, START + 10.0, origin="manual"))
+    engine.ban([Ban(ALLOW, HOST, "ip", START, START + 10.0, origin="manual")])
     changes = engine.feed(chunk((20, FAIL), (21, FAIL), (22, FAIL)), START + 22)
     assert facts(changes)[-1] == ("Ban", "192.0.2.7", 22.0)

@@ -6,6 +6,7 @@ from banwatch.config.model import Config, DaemonSpec, FilterSpec, JailSpec, Limi
 from banwatch.control.server import Server
 from banwatch.enforcer import Enforcer
 from banwatch.engine import Engine
+from banwatch.filter.match import compile_filter
 from banwatch.firewall.null import NullFirewall
 from banwatch.metrics.registry import Metrics, Reading
 from banwatch.metrics.table import TABLE
@@ -19,11 +20,13 @@ LINES = b"failed for 192.0.2.7\nfailed for 192.0.2.7\nfailed for 192.0.2.8\nfine
 def make_engine() -> Engine:
     watch = Watch("door", logs=("/var/log/door.log",))
     rule = Rule("ip", frozenset({"auth"}), "ip", Limit(2, 600.0), 600.0)
+    door = FilterSpec("door", header=("none",), failregex={"auth": ("^failed for <HOST>$",)})
     config = Config(
         DaemonSpec(),
         {"door": JailSpec("door", watch=(watch,), rules=(rule,)), "manual": JailSpec("manual")},
-        {"door": FilterSpec("door", header=("none",), failregex={"auth": ("^failed for <HOST>$",)})},
+        {"door": door},
         broken=("exim4",),
+        compiled={"door": compile_filter(door)},
     )
     return Engine(config)
 

@@ -5,7 +5,7 @@ A change is written in the book, brought to the kernel and acknowledged by it be
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -131,7 +131,7 @@ class Commands:
             keys = [(jail, target) for jail in jails if jail != ALLOW for target in engine.book.of_jail(jail)]
         else:
             keys = self._find(jails, _targets(params["who"]))
-        ended = [unban for jail, target in keys if (unban := engine.unban(jail, target, now, "by command"))]
+        ended = engine.unban(keys, now, "by command")
         await self._carry_out(ended)
         return {"unbanned": len(ended)}
 
@@ -145,10 +145,11 @@ class Commands:
         await self._carry_out(engine.drop_ignored(now))
         return {"allowed": len(targets)}
 
-    async def banned(self, _params: Mapping[str, Any], _peer: Peer) -> list[dict[str, Any]]:
-        """Every ban there is, by jail, oldest first."""
+    async def banned(self, _params: Mapping[str, Any], _peer: Peer) -> Iterator[dict[str, Any]]:
+        """Every ban there is, by jail, oldest first; an iterator, because there may be very many."""
         now, dropped = self._clock(), await self._house.dropped()
-        return [self._describe_ban(ban, now, dropped) for ban in self._house.engine.book if ban.jail != ALLOW]
+        bans = [ban for ban in self._house.engine.book if ban.jail != ALLOW]
+        return (self._describe_ban(ban, now, dropped) for ban in bans)
 
     async def reload(self, _params: Mapping[str, Any], _peer: Peer) -> Mapping[str, Any]:
         """Read the configuration anew: all of it or nothing."""
@@ -186,15 +187,13 @@ class Commands:
         """Ban them all; if the kernel refuses one, put everything back as it was."""
         engine = self._house.engine
         before = {ban.target: engine.book.get(ban.jail, ban.target) for ban in bans}
-        changes = [entered for ban in bans if (entered := engine.ban(ban))]
+        entered = engine.ban(bans)
         try:
-            await self._carry_out(changes)
+            await self._carry_out(entered)
         except ControlError:
-            now = self._clock()
-            undone: list[Change] = [
-                u for ban in changes if (u := engine.unban(ban.jail, ban.target, now, "refused by the kernel"))
-            ]
-            undone += [entered for ban in changes if (old := before[ban.target]) and (entered := engine.ban(old))]
+            keys = [(ban.jail, ban.target) for ban in entered]
+            undone: list[Change] = [*engine.unban(keys, self._clock(), "refused by the kernel")]
+            undone += engine.ban(old for ban in entered if (old := before[ban.target]))
             self._house.submit(undone)
             raise
 

@@ -4,7 +4,7 @@ Decides: joins filter, jail and book, and nothing that does I/O. The daemon, `re
     Chunk ─scan→ Match ─once→ ─jails→ Ban ─book→ changes, in the order in which they have to happen
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from math import inf
@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 from banwatch.book.book import Book
 from banwatch.config.model import Config, JailSpec, Watch
-from banwatch.filter.match import Filter, compile_filter
 from banwatch.filter.once import Once
 from banwatch.filter.scan import Lens, Scanner
 from banwatch.jail.ignoreip import Guard
@@ -72,7 +71,6 @@ class Engine:
         if older is not None:
             self.book, self.skewed, before = older.book, older.skewed, older.jails
             self._surroundings, self._once = surroundings or older._surroundings, older._once
-        self._filters: dict[str, Filter] = {}
         self.jails = {name: Jail(spec, self._guard(spec), older=before.get(name)) for name, spec in config.jails.items()}
         self._watches: list[tuple[Watch, Lens, Jail]] = [
             (watch, self._lens(watch), self.jails[spec.name]) for spec in config.jails.values() for watch in spec.watch
@@ -112,58 +110,54 @@ class Engine:
         ended = self.book.expire(now)
         for unban in ended:
             self._forget(unban.ban.jail, unban.ban.target)
-        self._note_due()
-        if any(unban.ban.jail == ALLOW for unban in ended):
-            self._guard_all()
+        self._notice(unban.ban.jail for unban in ended)
         return ended
 
-    def ban(self, ban: Ban) -> Ban | None:
-        """Write down a ban that no rule decided: as it stands now, None when the present one lasts as long."""
-        entered = self.book.ban(ban)
-        if entered is not None:
+    def ban(self, bans: Iterable[Ban]) -> list[Ban]:
+        """Write down bans that no rule decided: those that change something, as they stand now."""
+        entered = [ban for each in bans if (ban := self.book.ban(each))]
+        for ban in entered:
             if ban.jail in self.jails:
                 self.jails[ban.jail].settle(ban.target, ban.at)
-            self._settle(ban.jail)
+        self._notice(ban.jail for ban in entered)
         return entered
 
-    def unban(self, jail: str, target: Target, now: float, why: str) -> Unban | None:
-        """Take a ban out before its end; the windows of the key are empty after it."""
-        ended = self.book.unban(jail, target, now, why)
-        if ended is not None:
-            self._forget(jail, target)
-            self._settle(jail)
+    def unban(self, keys: Iterable[tuple[str, Target]], now: float, why: str) -> list[Unban]:
+        """Take bans out before their end, as far as they are there; the windows of the keys are empty after it."""
+        ended = [unban for jail, target in keys if (unban := self.book.unban(jail, target, now, why))]
+        for unban in ended:
+            self._forget(unban.ban.jail, unban.ban.target)
+        self._notice(unban.ban.jail for unban in ended)
         return ended
 
     def adopt(self, members: Mapping[tuple[str, Target], float | None], now: float) -> list[Ban]:
         """Take over what the kernel holds for our jails and the book does not know; seconds left by (jail, target)."""
         adopted = self.book.adopt(members, [*self.jails, ALLOW], now)
-        self._settle(ALLOW)
+        self._notice(ban.jail for ban in adopted)
         return adopted
 
     def drop_jails(self, now: float) -> list[Unban]:
         """End the bans of jails that the configuration has no more."""
-        gone = [ban for ban in self.book if ban.jail not in self.jails and ban.jail != ALLOW]
-        return [unban for ban in gone if (unban := self.unban(ban.jail, ban.target, now, "jail removed"))]
+        gone = [(ban.jail, ban.target) for ban in self.book if ban.jail not in self.jails and ban.jail != ALLOW]
+        return self.unban(gone, now, "jail removed")
 
     def drop_ignored(self, now: float) -> list[Unban]:
         """End the bans of those who are ignored now."""
         ended: list[Unban] = []
         for name, jail in self.jails.items():
-            for target in list(self.book.of_jail(name)):
-                reason = jail.guard.ignored(target)
-                if reason is not None and (unban := self.unban(name, target, now, reason)):
-                    ended.append(unban)
+            reasons = {target: reason for target in self.book.of_jail(name) if (reason := jail.guard.ignored(target))}
+            for target, reason in reasons.items():
+                ended += self.unban([(name, target)], now, reason)
         return ended
 
     def follow_enforce(self, now: float) -> list[Change]:
         """After a reload: end the bans of jails that only look on now, and enforce what was only recorded until now."""
         changes: list[Change] = []
         for name, spec in self.config.jails.items():
-            for ban in [ban for ban in self.book.of_jail(name).values() if ban.enforce != spec.enforce]:
-                ended = self.unban(name, ban.target, now, "enforce was changed")
-                changes += [ended] if ended else []
-                if spec.enforce and (entered := self.ban(replace(ban, enforce=True))):
-                    changes.append(entered)
+            bans = [ban for ban in self.book.of_jail(name).values() if ban.enforce != spec.enforce]
+            changes += self.unban([(name, ban.target) for ban in bans], now, "enforce was changed")
+            if spec.enforce:
+                changes += self.ban(replace(ban, enforce=True) for ban in bans)
         return changes
 
     def surround(self, surroundings: Surroundings) -> None:
@@ -219,9 +213,10 @@ class Engine:
         if jail in self.jails:
             self.jails[jail].forget(target)
 
-    def _settle(self, jail: str) -> None:
+    def _notice(self, jails: Iterable[str]) -> None:
+        """The book has changed for `jails`."""
         self._note_due()
-        if jail == ALLOW:
+        if ALLOW in jails:
             self._guard_all()
 
     def _note_due(self) -> None:
@@ -238,10 +233,8 @@ class Engine:
         return Guard(ignore, self._surroundings.own, self._surroundings.onlink)
 
     def _lens(self, watch: Watch) -> Lens:
-        if watch.filter not in self._filters:
-            self._filters[watch.filter] = compile_filter(self.config.filters[watch.filter])
         zone: tzinfo | None = None if watch.timezone is None else ZoneInfo(watch.timezone)
-        return Lens(self._filters[watch.filter], zone, watch.encoding)
+        return Lens(self.config.compiled[watch.filter], zone, watch.encoding)
 
     def _lane(self, patterns: frozenset[str] | None) -> _Lane:
         lane = self._lanes.get(patterns)
