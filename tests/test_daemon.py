@@ -1,0 +1,317 @@
+"""daemon.py: the rooms together, in a network namespace with the kernel's own sets."""
+
+import json
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.kernel
+
+PATIENCE = 20.0
+
+SSHD = """\
+sshd:
+  enabled: true
+  enforce: {enforce}
+  watch: {{sshd: {{logs: [{log}]}}}}
+  rules: {{ip: {{limit: 3/10m, bantime: {bantime}}}}}
+"""
+
+
+class Running:
+    """`banwatch run` as a child of the test, in the namespace the test is in."""
+
+    def __init__(self, home, *options, wrap=()):
+        self.home, self.lines = home, []
+        program = (sys.executable, "-m", "banwatch.cli.main", "run", "--config", str(home), "--socket", str(home / "s"))
+        self.process = subprocess.Popen([*wrap, *program, *options], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        self._rest = b""
+
+    def await_line(self, pattern):
+        """The first line of its log, from the start on, that has `pattern` in it."""
+        deadline = time.monotonic() + PATIENCE
+        seen = 0
+        while True:
+            for line in self.lines[seen:]:
+                if re.search(pattern, line):
+                    return line
+            seen = len(self.lines)
+            if not self._read(deadline):
+                raise AssertionError(f"no line like {pattern!r} in:\n" + "\n".join(self.lines))
+
+    def _read(self, deadline):
+        ready, _, _ = select.select([self.process.stderr], [], [], max(0.0, deadline - time.monotonic()))
+        block = self.process.stderr.read1() if ready else b""
+        *whole, self._rest = (self._rest + block).split(b"\n")
+        self.lines += [line.decode() for line in whole]
+        return bool(block)
+
+    def write(self, *attackers):
+        """One failed login for each."""
+        with Path(self.home / "auth.log").open("a") as log:
+            for attacker in attackers:
+                at = datetime.now(UTC).isoformat()
+                log.write(f"{at} mx sshd[1]: Failed password for root from {attacker} port 42 ssh2\n")
+
+    def client(self, *words):
+        argv = (sys.executable, "-m", "banwatch.cli.client", "--socket", str(self.home / "s"), *words)
+        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=PATIENCE)
+
+    def wait(self):
+        while self._read(time.monotonic() + PATIENCE):
+            pass
+        return self.process.wait(PATIENCE)
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+
+
+def entries(name="banwatch-sshd-4"):
+    """Members of a set with their seconds, as ipset lists them."""
+    listed = subprocess.run(("ipset", "list", name), capture_output=True, text=True, check=True).stdout
+    return {member: int(left) for member, left in re.findall(r"^(\S+) timeout (\d+)", listed, re.MULTILINE)}
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A configuration of one jail, whose log is there."""
+    (tmp_path / "jails.d").mkdir()
+    for shipped in ("exim4", "dovecot", "wireguard"):
+        (tmp_path / "jails.d" / f"{shipped}.yaml").write_text(f"{shipped}: {{enabled: false}}\n")
+    (tmp_path / "auth.log").touch()
+    (tmp_path / "banwatch.yaml").write_text("metrics: {port: 0}\n")
+    configure(tmp_path)
+    return tmp_path
+
+
+def configure(home, bantime="10m", enforce="true"):
+    text = SSHD.format(log=home / "auth.log", bantime=bantime, enforce=enforce)
+    (home / "jails.d" / "sshd.yaml").write_text(text)
+
+
+@pytest.fixture
+def start(netns, home):
+    """Starts daemons; all are gone when the test is over."""
+    with ExitStack() as stack:
+
+        def run(*options, ready=True, wrap=()):
+            daemon = Running(home, *options, wrap=wrap)
+            stack.callback(daemon.end)
+            if ready:
+                daemon.await_line("protecting this host|dry run")
+            return daemon
+
+        yield run
+
+
+def test_three_failures_and_the_kernel_has_it(start):
+    """The third line bans, the kernel ends it by itself, and the book follows."""
+    daemon = start()
+    daemon.write("198.51.100.7", "198.51.100.7", "2001:db8:bad::1", "198.51.100.7")
+    line = daemon.await_line(r"\[sshd\] Ban ")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d WARNING \[sshd\] Ban 198\.51\.100\.7", line)
+    assert list(entries()) == ["198.51.100.7"]
+    assert 595 <= entries()["198.51.100.7"] <= 600
+    daemon.write("2001:db8:bad::2", "2001:db8:bad::3")
+    daemon.await_line(r"\[sshd\] Ban 2001:db8:bad::/64$")
+    assert list(entries("banwatch-sshd-6")) == ["2001:db8:bad::/64"]
+
+
+def test_a_ban_ends_and_is_told(start, home):
+    """After the bantime the entry is gone and the log says so."""
+    configure(home, bantime="1s")
+    daemon = start()
+    daemon.write(*["198.51.100.7"] * 3)
+    daemon.await_line(r"Ban 198\.51\.100\.7$")
+    daemon.await_line(r"WARNING \[sshd\] Unban 198\.51\.100\.7$")
+    assert entries() == {}
+    [status] = map(json.loads, daemon.client("status", "sshd", "--json").stdout.splitlines())
+    assert (status["currently_banned"], status["total_banned"], status["total_failed"]) == (0, 1, 3)
+
+
+def test_killed_and_started_again(start, home):
+    """SIGKILL leaves the ban in the kernel; the next daemon takes it over and knows why it was."""
+    first = start()
+    first.write(*["198.51.100.7"] * 3)
+    first.await_line("Ban 198")
+    first.process.send_signal(signal.SIGKILL)
+    first.process.wait()
+    left = entries()["198.51.100.7"]
+    subprocess.run(("ipset", "add", "banwatch-sshd-4", "203.0.113.9", "timeout", "500"), check=True)
+    second = start()
+    assert entries()["198.51.100.7"] <= left + 1  # the rest is rounded up anew
+    bans = {ban["who"]: ban for ban in map(json.loads, second.client("banned", "--json").stdout.splitlines())}
+    assert (bans["198.51.100.7"]["origin"], bans["198.51.100.7"]["rule"]) == ("rule", "ip")
+    assert bans["203.0.113.9"]["origin"] == "adopted"
+    assert all(ban["enforced"] for ban in bans.values())
+
+
+def test_a_second_daemon_refuses(start):
+    """Two daemons on one socket would fight; the first goes on."""
+    first = start()
+    second = start(ready=False)
+    assert second.wait() == 1
+    assert "another banwatch" in "\n".join(second.lines)
+    assert first.client("ping").stdout == "pong\n"
+
+
+def test_reload_is_all_or_nothing(start, home):
+    """A mistake is told with file and line, and what ran before goes on; mended, it is taken over and keeps bans."""
+    daemon = start()
+    daemon.write(*["198.51.100.7"] * 3)
+    daemon.await_line("Ban 198")
+    configure(home, bantime="ten minutes")
+    reply = daemon.client("reload")
+    assert reply.returncode == 78
+    assert "jails.d/sshd.yaml:5: sshd.rules.ip.bantime: expected a duration" in reply.stderr
+    assert daemon.client("status", "sshd").returncode == 0
+    configure(home, bantime="20m")
+    assert daemon.client("reload").returncode == 0
+    daemon.write(*["198.51.100.8"] * 3)
+    daemon.await_line("Ban 198.51.100.8")
+    assert entries()["198.51.100.8"] > 1000
+    assert 500 < entries()["198.51.100.7"] <= 600
+
+
+def test_hangup_reloads(start, home):
+    """SIGHUP is a reload; a jail that is gone leaves nothing in the kernel."""
+    daemon = start()
+    daemon.write(*["198.51.100.7"] * 3)
+    daemon.await_line("Ban 198")
+    (home / "jails.d" / "sshd.yaml").write_text("sshd: {enabled: false}\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.await_line("Unban 198.51.100.7")
+    daemon.await_line("reloaded")
+    assert "banwatch-sshd-4" not in subprocess.run(("ipset", "list", "-n"), capture_output=True, text=True, check=True).stdout
+
+
+def test_a_jail_that_only_looks_on(start, home):
+    """enforce: false counts and tells; switched on by a reload, it bans whom it had noted."""
+    configure(home, enforce="false")
+    daemon = start()
+    daemon.write(*["198.51.100.7"] * 3)
+    daemon.await_line("Would ban 198.51.100.7")
+    assert daemon.client("status", "sshd").stdout.count("198.51.100.7") == 0
+    configure(home, enforce="true")
+    assert daemon.client("reload").returncode == 0
+    daemon.await_line(r"\] Ban 198.51.100.7")
+    assert list(entries()) == ["198.51.100.7"]
+
+
+def test_stop_and_flush(start):
+    """Stopping leaves the bans and the rules; with --flush nothing of ours stays."""
+    daemon = start()
+    daemon.write(*["198.51.100.7"] * 3)
+    daemon.await_line("Ban 198")
+    assert daemon.client("stop").returncode == 0
+    assert daemon.wait() == 0
+    assert list(entries()) == ["198.51.100.7"]
+    again = start()
+    assert again.client("stop", "--flush").returncode == 0
+    assert again.wait() == 0
+    assert subprocess.run(("ipset", "list", "-n"), capture_output=True, text=True, check=True).stdout == ""
+    rules = subprocess.run(("iptables", "-S"), capture_output=True, text=True, check=True).stdout
+    assert "banwatch" not in rules
+
+
+def test_a_dry_run_touches_nothing(start):
+    """It says what it would do, and the kernel never hears of it."""
+    daemon = start("--dry-run")
+    daemon.write(*["198.51.100.7"] * 3)
+    daemon.await_line("Would ban 198.51.100.7")
+    assert subprocess.run(("ipset", "list", "-n"), capture_output=True, text=True, check=True).stdout == ""
+    assert json.loads(daemon.client("banned", "--json").stdout)["enforced"] is False
+
+
+def test_without_rights(start, home):
+    """As an ordinary user: exit 69, with what is missing; not a traceback."""
+    for path in (home, *home.parents[:2]):
+        path.chmod(0o777)
+    daemon = start(ready=False, wrap=("setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=-all"))
+    assert daemon.wait() == 69
+    assert "CAP_NET_ADMIN" in "\n".join(daemon.lines)
+    assert "Traceback" not in "\n".join(daemon.lines)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "what"),
+    [
+        ("banwatch.yaml", "metrics: {prot: 1}\n", "banwatch.yaml:1: metrics.prot: unknown key"),
+        ("jails.d/zz.yaml", "sshd: null\nmanual: null\n", "no jail remains"),
+    ],
+)
+def test_what_cannot_be_used_is_78(start, home, file, text, what):
+    """Nothing to run with: every problem, and the exit code that says so."""
+    (home / file).write_text(text)
+    daemon = start(ready=False)
+    assert daemon.wait() == 78
+    assert what in "\n".join(daemon.lines)
+
+
+def test_a_broken_jail_is_left_out(start, home):
+    """The others protect the host, and status says degraded."""
+    (home / "jails.d" / "other.yaml").write_text("other:\n  watch: {sshd: {}}\n  rules: {ip: {limit: many}}\n")
+    daemon = start()
+    assert any("jails.d/other.yaml:3" in line for line in daemon.lines)
+    daemon.write(*["198.51.100.7"] * 3)
+    daemon.await_line("Ban 198")
+    reply = daemon.client("status")
+    assert "Jail list:\tmanual, sshd" in reply.stdout
+    assert "other" in reply.stdout + reply.stderr
+
+
+def test_metrics_are_served_or_said_not_to_be(start, home):
+    """A taken port costs the metrics, not the protection."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (home / "banwatch.yaml").write_text(f"metrics: {{port: {port}}}\n")
+        daemon = start()
+        daemon.await_line(f"metrics are not served on 127.0.0.1:{port}")
+        daemon.client("stop")
+        daemon.wait()
+    again = start()
+    again.write(*["198.51.100.7"] * 3)
+    again.await_line("Ban 198")
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as asking:
+        asking.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = b"".join(iter(lambda: asking.recv(65536), b"")).decode()
+    assert 'banwatch_book_bans_total{jail="sshd"} 1.0' in answer
+    assert "banwatch_firewall_ban_latency_seconds_count 1.0" in answer
+
+
+def test_an_own_address_is_never_banned(start):
+    """Not even one that the host got after the start."""
+    daemon = start()
+    subprocess.run(("ip", "addr", "add", "198.51.100.7/32", "dev", "lo"), check=True)
+    daemon.write(*["198.51.100.8"] * 3)
+    daemon.await_line("Ban 198.51.100.8")
+    deadline = time.monotonic() + PATIENCE
+    while daemon.client("ban", "198.51.100.7").returncode != 1:
+        daemon.client("unban", "198.51.100.7")
+        assert time.monotonic() < deadline
+    daemon.write(*["198.51.100.7"] * 3, *["198.51.100.9"] * 3)
+    daemon.await_line("Ban 198.51.100.9")
+    assert "198.51.100.7" not in entries()
+
+
+def test_a_burst_is_in_force_at_once(start):
+    """Ten thousand addresses that cross the limit together are all in the set."""
+    daemon = start()
+    attackers = [f"198.18.{number // 250}.{number % 250 + 1}" for number in range(10_000)]
+    daemon.write(*attackers * 3)
+    deadline = time.monotonic() + PATIENCE
+    while len(entries()) < 10_000:
+        assert time.monotonic() < deadline
+    assert set(entries()) == set(attackers)
