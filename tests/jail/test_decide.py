@@ -17,8 +17,8 @@ def bans(rule):
 
     def make(by, key, ban, ignore=()):
         reached = Reached(rule(by, ban=ban), key, 3, HOSTS, "2001:db8:1:2::9")
-        decision = decide(reached, JAIL, Guard(ignore), 1000.0, 1000.0)
-        return [(str(each.target), each.by, each.why) for each in decision.bans], decision.spared
+        decided, spared = decide(reached, JAIL, Guard(ignore), 1000.0, 1000.0)
+        return [(str(each.target), each.by, each.why) for each in decided], spared
 
     return make
 
@@ -26,7 +26,7 @@ def bans(rule):
 def test_a_ban_says_everything(rule):
     """A ban names jail, target, what was counted, when, until when, by which rule, and why."""
     reached = Reached(rule("ip", 3, 600.0), "203.0.113.7", 3, (), "203.0.113.7")
-    assert decide(reached, JAIL, Guard(()), 1000.0, 1001.0, 1000.5).bans == (
+    assert decide(reached, JAIL, Guard(()), 1000.0, 1001.0, 1000.5)[0] == [
         Ban(
             jail="sshd",
             target=Target("net", "203.0.113.7"),
@@ -40,7 +40,7 @@ def test_a_ban_says_everything(rule):
             why="3 attempts in 600 s",
             read_at=1000.5,
         ),
-    )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def test_a_ban_says_everything(rule):
 def test_a_ban_that_is_over_is_only_recorded(rule, bantime, now, until, enforce):
     """A ban ends bantime after the attempt, not after now; once that is past it is not enforced."""
     reached = Reached(rule(bantime=bantime), "203.0.113.7", 3, (), "203.0.113.7")
-    [ban] = decide(reached, JAIL, Guard(()), 1000.0, now).bans
+    [ban], _ = decide(reached, JAIL, Guard(()), 1000.0, now)
     assert (ban.until, ban.enforce) == (until, enforce)
 
 
 def test_a_jail_that_looks_on(rule):
     """With `enforce: false` the ban is decided, and marked as not to be enforced."""
     reached = Reached(rule(), "203.0.113.7", 3, (), "203.0.113.7")
-    [ban] = decide(reached, JailSpec("sshd", enforce=False), Guard(()), 1000.0, 1000.0).bans
+    [ban], _ = decide(reached, JailSpec("sshd", enforce=False), Guard(()), 1000.0, 1000.0)
     assert not ban.enforce
 
 
@@ -109,8 +109,14 @@ def test_a_network_with_an_ignored_address_is_never_banned_whole(bans):
     assert spared == 2
 
 
+def test_one_attempt_is_one(rule):
+    """The reason is grammatical."""
+    [ban], _ = decide(Reached(rule("ip", 1), "203.0.113.7", 1, (), None), JAIL, Guard(()), 0.0, 0.0)
+    assert ban.why == "1 attempt in 600 s"
+
+
 def test_findtime_reads_as_a_number(rule):
     """The reason shows findtime as it is, without a fraction that is not there."""
     for findtime, text in ((600.0, "600"), (1.5, "1.5"), (86400.0 * 30, "2592000")):
-        [ban] = decide(Reached(rule("ip", 3, findtime), "203.0.113.7", 4, (), None), JAIL, Guard(()), 0.0, 0.0).bans
+        [ban], _ = decide(Reached(rule("ip", 3, findtime), "203.0.113.7", 4, (), None), JAIL, Guard(()), 0.0, 0.0)
         assert ban.why == f"4 attempts in {text} s"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from banwatch.jail.ignoreip import Guard
 from banwatch.jail.tally import LONGEST_LOGIN
+from banwatch.jail.window import SWEPT
 from banwatch.model import Target
 
 A, B, C = "203.0.113.7", "203.0.113.8", "198.51.100.1"
@@ -307,7 +308,7 @@ def test_sweep_frees_what_is_over(jail, rule, match):
 def test_sweep_in_portions(jail, rule, match):
     """A sweep does not hold up the bans: what one does not manage, the next does at once."""
     made = jail(rule("ip", 2, 600.0))
-    for number in range(20_001):
+    for number in range(SWEPT + 1):
         made.feed(match(f"10.0.{number >> 8}.{number & 255}"), 0.0, 0.0)
     assert made.sweep(700.0) == 700.0
     assert made.tracked() == {"ip": 1}

@@ -51,14 +51,22 @@ def test_no_key(tally, by, unit, ip, login):
 
 def test_hosts(tally):
     """The hosts are the units that took part, each once, in the order of their first attempt; an unknown one is none."""
-    for by, key in (("net", "203.0.113.0/24"), ("login", "bob")):
-        made = tally(by, ban=("hosts",))
-        for last in (9, 3, 9):
-            made.count(f"203.0.113.{last}", f"203.0.113.{last}", "bob", 1.0, 1)
-        if by == "login":
-            made.count(None, None, "bob", 1.0, 1)
-        assert made.reached(4, "203.0.113.9", "203.0.113.9", "bob").hosts == ("203.0.113.9", "203.0.113.3")
-        assert made.window.attempts(key) == []
+    for by in ("net", "login"):
+        made = tally(by, maxretry=4, ban=("hosts",))
+        for last in (9, 3, 9, 9):
+            failures = made.count(f"203.0.113.{last}", f"203.0.113.{last}", "bob", 1.0, 1)
+        assert made.reached(failures, "203.0.113.9", "203.0.113.9", "bob").hosts == ("203.0.113.9", "203.0.113.3")
+    made = tally("login", maxretry=2, ban=("hosts",))
+    made.count(UNIT, IP, "bob", 1.0, 1)
+    assert made.reached(made.count(None, None, "bob", 2.0, 1), None, None, "bob").hosts == (UNIT,)
+    made = tally("ip", maxretry=1, ban=("hosts",))
+    assert made.reached(made.count(UNIT, IP, "bob", 1.0, 1), UNIT, IP, "bob").hosts == (UNIT,)
+
+
+def test_hosts_are_looked_for_where_they_are_banned(tally):
+    """A rule that bans its key does not ask who took part."""
+    made = tally("login", maxretry=1)
+    assert made.reached(made.count(UNIT, IP, "bob", 1.0, 1), UNIT, IP, "bob") == (made.rule, "bob", 1, (), IP)
 
 
 def test_late_lines_of_a_banned_key(tally):

@@ -26,16 +26,11 @@ class Reached(NamedTuple):
     ip: str | None
 
 
-class Decision(NamedTuple):
-    """Whom to ban, and how many targets were spared because the guard holds its hand over them."""
-
-    bans: tuple[Ban, ...]
-    spared: int
-
-
-def decide(reached: Reached, jail: JailSpec, guard: Guard, at: float, now: float, read_at: float | None = None) -> Decision:
+def decide(
+    reached: Reached, jail: JailSpec, guard: Guard, at: float, now: float, read_at: float | None = None
+) -> tuple[list[Ban], int]:
     """
-    The bans for `reached` by an attempt at `at`, each target once, the key first.
+    The bans for `reached` by an attempt at `at`, each target once, the key first, and how many were spared by the guard.
 
     A ban ends at `at` plus the rule's bantime. It is only recorded (`enforce` False) when that is past at `now`, or when the
     jail only looks on.
@@ -44,10 +39,10 @@ def decide(reached: Reached, jail: JailSpec, guard: Guard, at: float, now: float
     until = None if rule.bantime is None else at + rule.bantime
     enforce = jail.enforce and (until is None or until > now)
     counted = Target("login" if rule.by == "login" else "net", reached.key)
-    why = f"{reached.failures} attempts in {rule.limit.findtime:.15g} s"
+    why = f"{reached.failures} attempt{'s' * (reached.failures != 1)} in {rule.limit.findtime:.15g} s"
     bans: list[Ban] = []
     spared = 0
-    for target, by in _targets(reached, counted, guard).items():
+    for target, by in ((counted, rule.by),) if rule.ban == ("key",) else _targets(reached, counted, guard).items():
         if guard.ignored(target) is not None:
             spared += 1
             continue
@@ -55,7 +50,7 @@ def decide(reached: Reached, jail: JailSpec, guard: Guard, at: float, now: float
         bans.append(
             Ban(jail.name, target, by, at, until, rule.name, "rule", reached.failures, enforce, why + about, read_at),
         )
-    return Decision(tuple(bans), spared)
+    return bans, spared
 
 
 def _targets(reached: Reached, counted: Target, guard: Guard) -> dict[Target, By]:

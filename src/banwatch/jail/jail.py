@@ -58,6 +58,9 @@ class Jail:
         for rule in spec.rules:
             window = _window(rule, budget, None if older is None else older._tallies.get(rule.name))
             self._tallies[rule.name] = BY[rule.by](rule, window, guard, self._graces["net"], self._graces["login"])
+        self._windows: dict[Realm, list[Window]] = {"net": [], "login": []}
+        for tally in self._tallies.values():
+            self._windows["login" if tally.rule.by == "login" else "net"].append(tally.window)
         kinds = frozenset(chain.from_iterable(rule.count for rule in spec.rules))
         self._routes = {kind: tuple(tally for tally in self._tallies.values() if kind in tally.rule.count) for kind in kinds}
         # Windows bring their own counts along; those of rules that are gone are kept here.
@@ -179,22 +182,18 @@ class Jail:
         return self._logins.setdefault(login, login)
 
     def _ban(self, reached: list[Reached], at: float, now: float, read_at: float | None) -> Sequence[Ban]:
-        bans: dict[Target, Ban] = {}
+        bans: Sequence[Ban] = ()
         for each in reached:
-            decision = decide(each, self.spec, self._guard, at, now, read_at)
-            self.spared += decision.spared
-            for ban in decision.bans:
-                known = bans.get(ban.target)
-                if known is None or _end(ban) > _end(known):
-                    bans[ban.target] = ban
-        for target in bans:
-            self.settle(target, at)
-        return tuple(bans.values())
+            decided, spared = decide(each, self.spec, self._guard, at, now, read_at)
+            self.spared += spared
+            bans = _merge(bans, decided) if bans else decided
+        for ban in bans:
+            self.settle(ban.target, at)
+        return bans
 
     def _empty(self, target: Target) -> None:
-        for tally in self._tallies.values():
-            if (tally.rule.by == "login") == (target.realm == "login"):
-                tally.window.discard(target.who)
+        for window in self._windows[target.realm]:
+            window.discard(target.who)
 
     def _succeed(self, match: Match, at: float) -> None:
         unit = None if match.ip is None else self._guard.unit(match.ip)
@@ -206,6 +205,16 @@ class Jail:
 
 def _end(ban: Ban) -> float:
     return inf if ban.until is None else ban.until
+
+
+def _merge(bans: Sequence[Ban], more: Sequence[Ban]) -> Sequence[Ban]:
+    """Each target once, with the ban that ends last."""
+    merged = {ban.target: ban for ban in bans}
+    for ban in more:
+        known = merged.get(ban.target)
+        if known is None or _end(ban) > _end(known):
+            merged[ban.target] = ban
+    return tuple(merged.values())
 
 
 def _window(rule: Rule, budget: int, older: Tally | None) -> Window:

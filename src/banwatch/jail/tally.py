@@ -65,16 +65,13 @@ class Tally:
         raise NotImplementedError
 
     def reached(self, failures: int, unit: str | None, ip: str | None, login: str | None) -> Reached:
-        """What the attempt that was counted last has to decide; its window is empty after it."""
+        """What the attempt that was counted last has to decide."""
         key = self.key(unit, ip, login)
         assert key is not None
-        hosts = self.hosts(key) if "hosts" in self.rule.ban else ()
-        reached = Reached(self.rule, key, failures, hosts, ip)
-        self.window.discard(key)
-        return reached
+        return Reached(self.rule, key, failures, self.hosts(key) if "hosts" in self.rule.ban else (), ip)
 
     def hosts(self, key: str) -> tuple[str, ...]:
-        """The units that took part in the window of `key`, each once, in the order of their first attempt."""
+        """The units that took part in the attempts that reached the limit, each once, in the order of their first attempt."""
         raise NotImplementedError
 
     def forgive(self, unit: str, ip: str, login: str, at: float) -> None:
@@ -123,7 +120,7 @@ class ByNet(Tally):
         return self.add(key, at, (unit, login), attempts)
 
     def hosts(self, key: str) -> tuple[str, ...]:
-        return _distinct(unit for unit, _ in self.window.others(key))
+        return _distinct(unit for unit, _ in self.window.spent[1::2])
 
     def forgive(self, unit: str, ip: str, login: str, at: float) -> None:
         net = self.guard.net(ip, self.rule.prefix)
@@ -148,7 +145,7 @@ class ByLogin(Tally):
         return self.add(key, at, unit, attempts)
 
     def hosts(self, key: str) -> tuple[str, ...]:
-        return _distinct(self.window.others(key))
+        return _distinct(self.window.spent[1::2])
 
     def forgive(self, unit: str, ip: str, login: str, at: float) -> None:
         forgive_login(self.window, login, unit)

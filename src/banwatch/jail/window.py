@@ -2,14 +2,13 @@
 The attempts of each key within findtime: an exact sliding window for many keys, in little memory.
 
 A record is one flat tuple, (at, other, at, other, …), oldest first; `other` is the side of the attempt that is not the key.
-Records lie in levels by their count, and in each level in the order in which they were last touched, so that the key to
-give up under pressure (lowest count, then longest untouched) stands at the front of the first level. Most keys under a
-spray have one attempt, and cost one dictionary slot, one tuple and one float beside their text. Pure.
+Most keys under a spray have one attempt, and cost one dictionary slot, one tuple and one float beside their text. Keys with
+one attempt and keys with more lie apart, each in the order in which they were last touched: what has to make room first
+stands in front. Pure.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 Record = tuple[Any, ...]
@@ -20,7 +19,7 @@ Half a microsecond. Logs count in microseconds, which floats of this size hold o
 attempt exactly findtime old would count or not by the accident of its digits.
 """
 
-SWEPT = 20_000
+SWEPT = 5_000
 """Keys that one sweep drops at most; more would hold up a ban."""
 
 
@@ -32,42 +31,45 @@ class Window:
 
     Args:
         findtime: seconds.
-        maxretry: where the caller stops counting; more attempts of one line than this are not kept.
-        budget: keys at most. One more costs the keys with the lowest count, the longest untouched first, their place: a
-            128th of the budget at a time, so that the search for them is paid once.
+        maxretry: at so many attempts a key is full: its window is emptied, and `spent` has its record until the next one.
+        budget: keys at most. One more makes those go that are over, else those with the lowest count, the longest untouched
+            first. Some go at once (a 128th of the budget, a 16th if none has only one attempt), so that the search for
+            them is paid once.
 
     `items` gives everything as plain tuples, and `add` in that order builds the same window again.
     """
 
-    __slots__ = ("_levels", "_ones", "_span", "_where", "budget", "evicted", "findtime", "maxretry")
+    __slots__ = ("_more", "_ones", "_span", "budget", "evicted", "findtime", "maxretry", "spent")
 
     def __init__(self, findtime: float, maxretry: int, budget: int) -> None:
         self.findtime = findtime
         self.maxretry = maxretry
         self.budget = budget
         self.evicted = 0
+        self.spent: Record = ()
         self._span = findtime + GRAIN
         self._ones: dict[str, Record] = {}
-        self._levels: defaultdict[int, dict[str, Record]] = defaultdict(dict, {1: self._ones})
-        self._where: dict[str, int] = {}  # key → its level, from the second on
+        self._more: dict[str, Record] = {}
 
     def __len__(self) -> int:
-        return len(self._ones) + len(self._where)
+        return len(self._ones) + len(self._more)
 
     def add(self, key: str, at: float, other: object, attempts: int = 1) -> int:
         """
         Count `attempts` attempts at `at`: how many count for `key` now, these included; 0 if these are too old to count.
+
+        If that is maxretry or more, the window of `key` is empty afterwards. Of more attempts than maxretry in one call only
+        so many are in the record, though all of them are counted.
         """
-        level = 1
-        records = self._ones
-        record = records.get(key)
+        ones = self._ones
+        record = ones.pop(key, None)
         if record is None:
-            known = self._where.get(key)
-            if known is None:
+            record = self._more.pop(key, None)
+            if record is None:
+                if attempts == 1 < self.maxretry and len(ones) + len(self._more) < self.budget:
+                    ones[key] = (at, other)
+                    return 1
                 return self._begin(key, at, other, attempts)
-            level = known
-            records = self._levels[level]
-            record = records[key]
         newest = record[-2]
         if at >= newest:
             floor = at - self._span
@@ -75,6 +77,7 @@ class Window:
         else:
             floor = newest - self._span
             if at < floor:
+                self._put(key, record)
                 return 0
             record = _insert(record, at, (at, other) * min(attempts, self.maxretry))
         if record[0] < floor:
@@ -82,124 +85,101 @@ class Window:
             while record[first] < floor:
                 first += 2
             record = record[first:]
-        del records[key]
         count = len(record) >> 1
-        if count != level:
-            self._move(key, count)
-        self._levels[count][key] = record
-        return count if attempts <= self.maxretry else count + attempts - self.maxretry
+        if count >= self.maxretry:
+            self.spent = record
+            return count if attempts == 1 else count + max(0, attempts - self.maxretry)
+        if count == 1:
+            ones[key] = record
+        else:
+            self._more[key] = record
+        return count
 
     def attempts(self, key: str) -> list[tuple[float, Any]]:
         """The attempts that are kept for `key`, oldest first."""
-        record = self._record(key)
+        record = self._ones.get(key) or self._more.get(key, ())
         return list(zip(record[::2], record[1::2], strict=True))
-
-    def others(self, key: str) -> list[Any]:
-        """The other side of each attempt of `key`, oldest first."""
-        return list(self._record(key)[1::2])
 
     def take(self, key: str, taken: Callable[[float, Any], bool]) -> None:
         """Take out those attempts of `key` for which `taken(at, other)` is true."""
-        record = self._record(key)
-        left: Record = ()
-        for at, other in zip(record[::2], record[1::2], strict=True):
-            if not taken(at, other):
-                left += (at, other)
-        if len(left) != len(record):
+        attempts = self.attempts(key)
+        left = [attempt for attempt in attempts if not taken(*attempt)]
+        if len(left) != len(attempts):
             self.discard(key)
             if left:
-                self._put(key, left)
+                self._put(key, tuple(chain.from_iterable(left)))
 
     def discard(self, key: str) -> None:
         """Empty the window of `key`."""
-        self._levels[self._where.pop(key, 1)].pop(key, None)
+        if self._ones.pop(key, None) is None:
+            self._more.pop(key, None)
 
     def items(self) -> Iterator[tuple[str, Record]]:
-        """Every key with its record, the first to be given up first."""
-        for level in sorted(self._levels):
-            yield from self._levels[level].items()
+        """Every key with its record, each half in the order of the last touch."""
+        yield from self._ones.items()
+        yield from self._more.items()
 
     def failing(self, now: float) -> Iterator[str]:
         """The keys that have an attempt within findtime of `now`."""
         floor = now - self._span
-        for records in self._levels.values():
-            for key, record in records.items():
-                if record[-2] >= floor:
-                    yield key
+        return (key for key, record in self.items() if record[-2] >= floor)
 
     def sweep(self, clock: float, most: int = SWEPT) -> bool:
         """
         Drop up to `most` keys that have nothing within findtime of `clock`; True if there may be more of them.
 
-        Levels are in the order of their last touch, which is nearly that of their time: what stands behind a younger
-        record waits until that one goes.
+        Keys are in the order of their last touch, which is nearly that of their time: what stands behind a younger record
+        waits until that one goes.
         """
-        floor = clock - self._span
-        for level, records in list(self._levels.items()):
-            old: list[str] = []
-            for key, record in islice(records.items(), most):
-                if record[-2] >= floor:
-                    break
-                old.append(key)
-            self._drop(level, old)
-            if len(old) > len(records) or not records:
-                self._compact(level)
-            most -= len(old)
-            if most <= 0:
-                return True
-        return False
-
-    def _record(self, key: str) -> Record:
-        return self._levels[self._where.get(key, 1)].get(key, ())
+        self._ones, ones = _sweep(self._ones, clock - self._span, most)
+        self._more, more = _sweep(self._more, clock - self._span, most - ones)
+        return ones + more >= most
 
     def _begin(self, key: str, at: float, other: object, attempts: int) -> int:
-        if len(self._ones) + len(self._where) >= self.budget:
+        if attempts >= self.maxretry:
+            self.spent = (at, other) * self.maxretry
+            return attempts
+        if len(self) >= self.budget:
             self._make_room(at)
-        if attempts == 1:
-            self._ones[key] = (at, other)
-        else:
-            self._put(key, (at, other) * min(attempts, self.maxretry))
+        self._put(key, (at, other) * attempts)
         return attempts
 
     def _put(self, key: str, record: Record) -> None:
-        count = len(record) >> 1
-        self._move(key, count)
-        self._levels[count][key] = record
-
-    def _move(self, key: str, count: int) -> None:
-        if count == 1:
-            self._where.pop(key, None)
+        if len(record) == 2:
+            self._ones[key] = record
         else:
-            self._where[key] = count
+            self._more[key] = record
 
     def _make_room(self, at: float) -> None:
         while self.sweep(at):
             pass
-        excess = len(self) - self.budget + max(1, self.budget // 128)
-        for level in sorted(self._levels):
-            if excess <= 0 or len(self) < self.budget:
-                break
-            victims = list(islice(self._levels[level], excess))
-            self._drop(level, victims)
-            self.evicted += len(victims)
-            excess -= len(victims)
+        wanted = len(self) - self.budget + 1
+        if wanted > 0 and self._ones:
+            wanted -= self._evict(self._ones, list(islice(self._ones, max(wanted, self.budget // 128))))
+        if wanted > 0 and self._more:
+            self._evict(self._more, _fewest(self._more, max(wanted, self.budget // 16)))
 
-    def _drop(self, level: int, keys: list[str]) -> None:
-        records = self._levels[level]
-        for key in keys:
-            del records[key]
-            self._where.pop(key, None)
+    def _evict(self, records: dict[str, Record], keys: list[str]) -> int:
+        _drop(records, keys)
+        self.evicted += len(keys)
+        return len(keys)
 
-    def _compact(self, level: int) -> None:
-        """A dictionary never shrinks by itself; a copy is as small as what it holds."""
-        records = self._levels[level]
-        self._where = dict(self._where)
-        if level == 1:
-            self._ones = self._levels[1] = dict(records)
-        elif records:
-            self._levels[level] = dict(records)
-        else:
-            del self._levels[level]
+
+def _sweep(records: dict[str, Record], floor: float, most: int) -> tuple[dict[str, Record], int]:
+    """`records` without what stands in front and is older than `floor`, `most` at most, and how many these were."""
+    old: list[str] = []
+    for key, record in islice(records.items(), most):
+        if record[-2] >= floor:
+            break
+        old.append(key)
+    _drop(records, old)
+    # A dictionary never shrinks by itself; a copy is as small as what it holds.
+    return dict(records) if len(old) > len(records) or not records else records, len(old)
+
+
+def _drop(records: dict[str, Record], keys: list[str]) -> None:
+    for key in keys:
+        del records[key]
 
 
 def _insert(record: Record, at: float, attempts: Record) -> Record:
@@ -208,3 +188,11 @@ def _insert(record: Record, at: float, attempts: Record) -> Record:
     while place and record[place - 2] > at:
         place -= 2
     return record[:place] + attempts + record[place:]
+
+
+def _fewest(records: dict[str, Record], number: int) -> list[str]:
+    """The `number` keys with the fewest attempts, among equals those in front."""
+    limit = sorted(map(len, records.values()))[:number][-1]
+    fewer = [key for key, record in records.items() if len(record) < limit]
+    equal = (key for key, record in records.items() if len(record) == limit)
+    return [*fewer, *islice(equal, number - len(fewer))]
