@@ -1,0 +1,1 @@
+"""Counts failures in exact windows by address, network and login, and decides bans: pure."""
