@@ -9,7 +9,6 @@ when the demo ends, or is ended, nothing is left of it.
 
 import signal
 import sys
-from threading import Event, Thread
 
 from demo.daemon import Daemon
 from demo.machine import ADDRESS4, Machine
@@ -48,30 +47,21 @@ def show_connection(machine: Machine, source: str) -> None:
     show(f"{source} connects to {ADDRESS4}:{SSH} ... {'connected' if machine.connects(source, SSH) else 'no answer'}", ">")
 
 
-class LogView:
-    """The lines of auth.log that sshd writes, shown as they come."""
+class News:
+    """Lines that have come since they were shown last: of auth.log about wrong passwords (|), and of banwatch (*)."""
 
-    def __init__(self, machine: Machine) -> None:
-        self._file = log(machine, "auth.log").open()
-        self._file.seek(0, 2)
-        self._over = Event()
-        self._thread = Thread(target=self._follow, daemon=True)
-        self._thread.start()
+    def __init__(self, machine: Machine, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._heard = 0
+        self._log = log(machine, "auth.log").open()
+        self._log.seek(0, 2)
 
-    def close(self) -> None:
-        """Shows what is there and ends."""
-        self._over.set()
-        self._thread.join()
-        self._file.close()
-
-    def _follow(self) -> None:
-        while True:
-            over = self._over.wait(0.05)
-            for line in self._file:
-                if "Failed password" in line:
-                    show(line)
-            if over:
-                return
+    def show(self) -> None:
+        """Shows them."""
+        show("".join(line for line in self._log if "Failed password" in line))
+        lines = self._daemon.lines[self._heard :]
+        self._heard += len(lines)
+        show("\n".join(lines), "*")
 
 
 def tell_story(machine: Machine) -> None:
@@ -82,13 +72,15 @@ def tell_story(machine: Machine) -> None:
     machine.run("groupadd", "--system", "banwatch")
     machine.write("/etc/banwatch/jails.d/demo.yaml", DROP_IN)
     show(DROP_IN)
-    with Daemon(machine, each=lambda line: show(line, "*")) as daemon:
+    with Daemon(machine) as daemon:
+        news = News(machine, daemon)
+        daemon.await_line("protecting")
+        news.show()
         tell(f"2. {ATTACKER} guesses passwords; these lines appear in auth.log (|), and banwatch says (*):")
-        view = LogView(machine)
         for _ in range(3):
             ssh(machine, ATTACKER, "root", "not the password", until=lambda: daemon.said(f" Ban {ATTACKER}"))
-        daemon.await_line(f" Ban {ATTACKER}")
-        view.close()
+        daemon.await_line(rf"why who={ATTACKER}")
+        news.show()
 
         tell("3. The third was one too many. Who asks is told:")
         run_and_show(machine, daemon, "banwatch-client", "status", "sshd")
@@ -102,6 +94,7 @@ def tell_story(machine: Machine) -> None:
 
         tell(f"6. The ban lasts {BANTIME} s; now the rest of it passes:")
         daemon.await_line(f"Unban {ATTACKER}", within=BANTIME + 10)
+        news.show()
         show_connection(machine, ATTACKER)
 
         tell("7. A ban by hand, and its end by hand:")

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from threading import Condition, Thread
 from time import monotonic
@@ -20,10 +19,6 @@ NOTIFY = "/run/banwatch-notify"
 """Where the daemon says READY=1, as it does to systemd."""
 
 
-def ignore(line: str) -> None:
-    """Does nothing with a log line."""
-
-
 class Daemon:
     """
     `banwatch run` as a context manager: inside it is ready, and at the end it is told to stop.
@@ -31,16 +26,14 @@ class Daemon:
     Args:
         options: what follows `banwatch run`.
         wrap: a command that runs the daemon, such as setpriv with its options.
-        each: called with each log line.
     Raises:
         RuntimeError: it ended before it was ready, or was not ready in time; with its exit code and what it said.
     """
 
-    def __init__(self, machine: Machine, *options: str, wrap: tuple[str, ...] = (), each: Callable[[str], None] = ignore) -> None:
+    def __init__(self, machine: Machine, *options: str, wrap: tuple[str, ...] = ()) -> None:
         self.machine = machine
         self.lines: list[str] = []
         self._argv = (*wrap, str(PROGRAMS / "banwatch"), "run", *options)
-        self._each = each
         self._changed = Condition()
         self._at_end = False
 
@@ -104,7 +97,6 @@ class Daemon:
         with self._process.stderr as lines:
             for raw in lines:
                 line = raw.decode("utf-8", "replace").rstrip("\n")
-                self._each(line)
                 with self._changed:
                     self.lines.append(line)
                     self._changed.notify_all()
