@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from banwatch.filter.tree import looks_back, parse
+from banwatch.filter.tree import looks_back, parse, refers
 
 IP4: Final = r"(?<![0-9.])[0-9]{1,3}+\.[0-9]{1,3}+\.[0-9]{1,3}+\.[0-9]{1,3}+(?![0-9])"
 IP6: Final = r"[0-9a-fA-F]{0,4}:[0-9a-fA-F:]*[0-9a-fA-F:](?:\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})?(?:%[0-9a-zA-Z._-]+)?"
@@ -37,8 +37,8 @@ TAGS: Final[Mapping[str, str]] = {
 _RENAMED: Final = {"id": "fid", "port": "fport"}
 _TAG: Final = re.compile(r"</?[A-Z][A-Z0-9_-]*/?>")
 _GLOBAL_FLAGS: Final = re.compile(r"\(\?([aiLmsux]+)\)")
-# What may precede a group's name, and what merely looks like it.
-_NAMED: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<open>\(\?P<|\(\?P=)(?P<name>\w+)", re.DOTALL)
+# Comments and verbose mode: there brackets need not be brackets.
+_OPAQUE: Final = re.compile(r"\(\?#|\(\?[a-zA-Z]*x")
 
 COMMON: Final = ("ip", "user")
 IP_NAMES: Final = ("ip", "ip4", "ip6")
@@ -65,7 +65,9 @@ class Pattern:
         names: its named groups, those of COMMON first.
         ips: those of them that hold the address.
         logins: those of them that hold the login, the first one filled counts.
-        fused: source to be put behind a header, with `^` taken for granted; None when only a search tells the truth.
+        fused: source as a branch of a regex that is matched at the beginning of the message; None when only a search tells
+            the truth.
+        looks_back: it could see what stands before the message, so nothing may.
     """
 
     kind: str
@@ -78,6 +80,7 @@ class Pattern:
     ips: tuple[str, ...]
     logins: tuple[str, ...]
     fused: str | None
+    looks_back: bool
 
 
 def expand_tags(text: str) -> str:
@@ -132,38 +135,28 @@ def compile_pattern(text: str, kind: str, index: int, hint: bool) -> Pattern:
     logins = tuple(name for name in ("user", *(n for n in names if n.startswith("alt_user"))) if name in names)
     if kind and not ips and not logins:
         raise PatternError("a tag that says who: <HOST> or <F-USER>")
-    return Pattern(kind, index, hint, text, source, regex, names, ips, logins, _fused(source, regex))
+    return Pattern(kind, index, hint, text, source, regex, names, ips, logins, *_fused(source, regex))
 
 
-def rename_groups(source: str, prefix: str) -> str:
-    """`source` with `prefix` before the name of each group, so that several regexes can be one."""
-
-    def replace(found: re.Match[str]) -> str:
-        return f"{found['open']}{prefix}{found['name']}" if found["open"] else found[0]
-
-    return _NAMED.sub(replace, source)
-
-
-def _fused(source: str, regex: re.Pattern[str]) -> str | None:
+def _fused(source: str, regex: re.Pattern[str]) -> tuple[str | None, bool]:
     """
-    What of `source` can stand right behind a header, in one regex with others, and still mean the same; else None.
+    What of `source` can be a branch of one regex that is matched at the beginning of messages, and still mean the same, or
+    None; and whether it could see what stands before the message.
 
-    It has to be anchored, since the place where it begins is then known. Groups with numbers, and whatever looks at text
-    before itself, would see the others and the header.
+    It has to be anchored, since other branches are not searched for either. A reference to a group by its number, and what
+    cannot be taken apart with certainty, stays alone.
     """
     body, flags = source, ""
     if (found := _GLOBAL_FLAGS.match(source)) is not None:
         body, flags = source[found.end() :], found[1]
-    if not body.startswith("^") or set(flags) - set("is"):
-        return None
-    if re.search(r"\\\\[1-9]|\(\?\(|\(\?#|\(\?[a-z]*[mxaLu]", body):
-        return None
+    if not body.startswith("^") or set(flags) - set("is") or _OPAQUE.search(body):
+        return None, True
     body = body[1:]
     try:
         alone = parse(body, regex.flags)
     except re.error:
-        return None
+        return None, True
     # "^a|b" is anchored on one side only: there taking the ^ away changes more than the ^.
-    if repr(list(parse(source, 0))[1:]) != repr(list(alone)) or looks_back(alone):
-        return None
-    return f"(?{flags}:{body})" if flags else f"(?:{body})"
+    if repr(list(parse(source, 0))[1:]) != repr(list(alone)) or refers(alone):
+        return None, True
+    return f"(?{flags}:{body})" if flags else body, looks_back(alone)

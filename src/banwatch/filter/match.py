@@ -11,31 +11,33 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from banwatch.address import canonical_ip
 from banwatch.config.model import FilterSpec, Mark, Problem
 from banwatch.errors import ConfigError
 from banwatch.filter.dates import KNOWN, SYSLOG, DateFormats, DateReader, parse_format
-from banwatch.filter.failregex import COMMON, Pattern, PatternError, compile_pattern, compile_regex, expand_tags, rename_groups
+from banwatch.filter.failregex import COMMON, Pattern, PatternError, compile_pattern, compile_regex, expand_tags
+from banwatch.filter.fuse import fuse
 from banwatch.filter.header import REPEATED, Header, compile_header
 from banwatch.filter.prefilter import Needle, find_needles
 from banwatch.model import KINDS, SUCCESS, Match
 
 MOST_ATTEMPTS: Final = 1_000_000
+_RFC_3339: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:(?P<seconds>[0-9]{2}\.[0-9]+)(?:Z|[+-].*)?")
 _new: Final = tuple.__new__  # a named tuple's own way takes twice as long
 _REPEATED_TEXT: Final = REPEATED.replace("?P<times>", "?:")
 
 
 class Branch(NamedTuple):
     """
-    A pattern within the fused regex.
+    A pattern within the fused regex; None for "message repeated", which has to be taken apart.
 
     `picks` are the groups that hold its tags, and then program with pid. `plain`: address and login are all it captures,
     and nothing is ignored.
     """
 
-    pattern: Pattern
+    pattern: Pattern | None
     picks: tuple[int, ...]
     plain: bool
     kind: str
@@ -51,17 +53,17 @@ class Form:
     Args:
         prefix: between head and message; None if there is nothing.
         repeated: the same, of a line which stands for several.
-        fused: prefix and patterns in one; None if some pattern has to be searched for.
-        branches: by the number of the last group that `fused` matched.
-        named: the program is behind the head.
+        fused: prefix and patterns in one, if that is possible.
+        whole: all patterns in one for the message alone, if only that is possible. Else some pattern has to be searched for.
+        branches: by the number of the last group that one of these matched.
     """
 
     header: Header
     prefix: re.Pattern[str] | None
     repeated: re.Pattern[str] | None
     fused: re.Pattern[str] | None
+    whole: re.Pattern[str] | None
     branches: Mapping[int, Branch]
-    named: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,30 +143,56 @@ def _form(header: Header, patterns: Sequence[Pattern], ignored: bool) -> Form:
     prefix = compile_regex(header.prefix) if header.prefix else None
     repeated = compile_regex(f"(?>{header.program}{REPEATED}{header.rest})") if header.program else None
     if (header.checked is not None and header.program) or not patterns or any(pattern.fused is None for pattern in patterns):
-        return Form(header, prefix, repeated, None, {}, False)
-    once = f"(?!{_REPEATED_TEXT})" if header.program else ""
-    before = f"(?>{header.program}{once}{header.rest})" if header.prefix else ""
-    sources = [f"{rename_groups(pattern.fused or '', f'b{number}_')}(?P<b{number}>)" for number, pattern in enumerate(patterns)]
-    fused = compile_regex(f"{before}(?:{'|'.join(sources)})")
-    group = fused.groupindex
-    branches = {}
-    for number, pattern in enumerate(patterns):
-        marker = group[f"b{number}"]
-        picks = (*(group[f"b{number}_{name}"] for name in pattern.names), group.get("writer", marker), marker)
+        return Form(header, prefix, repeated, None, None, {})
+    # Where something could look back, the message is cut out before it is matched.
+    alone = any(pattern.looks_back for pattern in patterns)
+    fused = fuse([pattern.fused or "" for pattern in patterns])
+    if alone:
+        source = fused.source
+    else:
+        rest = f"(?>{header.rest})(?:{fused.source})" if header.rest else fused.source
+        source = f"(?>{header.program})(?:(?P<again>{_REPEATED_TEXT})|{rest})" if header.program else f"(?:{rest})"
+    regex = compile_regex(source)
+    group = regex.groupindex
+    branches = {group["again"]: Branch(None, (), False, "", 0, False)} if "again" in group else {}
+    for name, number in fused.branches.items():
+        pattern, marker = patterns[number], group[name]
+        picks = (*(group[f"{name}_{tag}"] for tag in pattern.names), group.get("writer", marker), marker)
         plain = pattern.names == COMMON and not ignored
         branches[marker] = Branch(pattern, picks, plain, pattern.kind, pattern.index, pattern.hint)
-    return Form(header, prefix, repeated, fused, branches, "writer" in group)
+    if alone:
+        return Form(header, prefix, repeated, None, regex, branches)
+    return Form(header, prefix, repeated, regex, None, branches)
 
 
 class Head:
-    """The head of the last line with this form: its text, where it is remembered, and what it said."""
+    """
+    The last head of this form: what it said, and by what the next line can be known to have the same one.
 
-    __slots__ = ("at", "session", "text")
+    A head of RFC 3339 differs in its seconds only, which are `width` characters between `text` and `tail`; of another kind
+    all of it is `text`. `minute` is the time without these seconds.
+    """
 
-    def __init__(self) -> None:
-        self.text = "\n"  # no line begins like this
+    __slots__ = ("at", "dated", "minute", "session", "tail", "text", "width")
+
+    def __init__(self, dated: bool) -> None:
+        self.dated = dated
         self.at: float | None = None
         self.session: str | None = None
+        self.minute = 0.0
+        self.forget()
+
+    def forget(self) -> None:
+        self.text, self.tail, self.width = "\n", "", 0  # no line begins like this
+
+    def remember(self, text: str, date: str) -> None:
+        """The text of a whole head, and that of its date."""
+        self.text, self.tail, self.width = text, "", 0
+        if self.at is not None and (found := _RFC_3339.fullmatch(date)) is not None:
+            seconds = found["seconds"]
+            place = text.index(date) + found.start("seconds")
+            self.text, self.tail, self.width = text[:place], text[place + len(seconds) :], len(seconds)
+            self.minute = float(round(self.at - float(seconds)))
 
 
 class Matcher:
@@ -181,14 +209,21 @@ class Matcher:
         self._filter = filter_
         self._name = filter_.name
         self._steps = tuple(
-            (Head(), form.fused and form.fused.match, form.branches, form.named, form, DateReader(_formats(form, filter_), zone))
+            (
+                Head(_is_dated(form)),
+                form.fused and form.fused.match,
+                form.branches,
+                bool(form.header.program),
+                form,
+                DateReader(_formats(form, filter_), zone),
+            )
             for form in filter_.forms
         )
 
     def begin(self, now: float) -> None:
         """From here on `now` decides the year of dates that have none."""
         for head, _, _, _, _, reader in self._steps:
-            head.text = "\n"
+            head.forget()
             reader.begin(now)
 
     def match(self, text: str, start: int, end: int, offset: int) -> Match | None:
@@ -199,13 +234,21 @@ class Matcher:
             offset: goes into the Match.
         """
         for head, fused, branches, named, form, reader in self._steps:
+            behind = -1
             if text.startswith(head.text, start):
                 behind = start + len(head.text)
-            else:
-                place = self._read_head(form, head, reader, text, start, end)
-                if place is None:
+                if head.tail:
+                    seconds = text[behind : behind + head.width]
+                    behind += head.width
+                    if text.startswith(head.tail, behind) and is_seconds(seconds):
+                        head.at = head.minute + float(seconds)
+                        behind += len(head.tail)
+                    else:
+                        behind = -1
+            if behind < 0:
+                behind = self._read_head(form, head, reader, text, start, end)
+                if behind < 0:
                     continue
-                behind = place
             if fused is not None:
                 found = fused(text, behind, end)
                 if found is not None:
@@ -232,32 +275,42 @@ class Matcher:
                                     {"ip": host, "user": login},
                                 ),
                             )
-                    values = found.group(*picks)
-                    session = _session(values[-2]) if named else head.session
-                    tags = dict(zip(pattern.names, values, strict=False))
-                    result = self._build(pattern, tags, session, 1, head.at, text[start:end], offset)
-                    if result is not None and not self._filter.ignore:
-                        return result
-                elif form.repeated is None or text.find("message repeated ", behind, end) < 0:
-                    if form.prefix is None or len(self._steps) == 1 or form.prefix.match(text, behind, end) is not None:
-                        return None
+                    if pattern is not None and not self._filter.ignore:
+                        values = found.group(*picks)
+                        session = _session(values[-2]) if named else head.session
+                        result = self._build(pattern, values, session, 1, head.at, text[start:end], offset)
+                        if result is not None:
+                            return result
+                elif form.prefix is None or len(self._steps) == 1 or form.prefix.match(text, behind, end) is not None:
+                    return None
+                else:
                     continue
             body = self._split(form, head, text, behind, end)
-            if body is not None:
-                return self._search(body, head.at, text[start:end], offset)
+            if body is None:
+                continue
+            if form.whole is not None:
+                found = form.whole.match(body.message)
+                if found is None:
+                    return None
+                pattern, picks, *_ = branches[found.lastindex]  # type: ignore[index]
+                if pattern is not None and not self._filter.ignore:
+                    result = self._build(pattern, found.group(*picks), body.session, body.times, head.at, text[start:end], offset)
+                    if result is not None:
+                        return result
+            return self._search(body, head.at, text[start:end], offset)
         return None
 
     def fits(self, text: str) -> bool:
         """Whether a line has the header that the filter asks for, so that its patterns are tried."""
         for head, _, _, _, form, reader in self._steps:
-            head.text = "\n"
-            place = self._read_head(form, head, reader, text, 0, len(text))
-            if place is not None and self._split(form, head, text, place, len(text)) is not None:
+            head.forget()
+            behind = self._read_head(form, head, reader, text, 0, len(text))
+            if behind >= 0 and self._split(form, head, text, behind, len(text)) is not None:
                 return True
         return False
 
-    def _read_head(self, form: Form, head: Head, reader: DateReader, text: str, start: int, end: int) -> int | None:
-        """Fills `head`; where the head of this line ends, None if it has another header."""
+    def _read_head(self, form: Form, head: Head, reader: DateReader, text: str, start: int, end: int) -> int:
+        """Fills `head`; where the head of this line ends, -1 if it has another header."""
         header = form.header
         if header.head is None:
             found = header.search.search(text, start, end) if header.search is not None else None
@@ -265,19 +318,20 @@ class Matcher:
             return start
         found = header.head.match(text, start, end)
         if found is None:
-            return None
+            return -1
+        if head.dated:
+            date = found["date"]
+            head.at = reader.read(date) if date is not None else None
+            if header.steady:
+                head.remember(found[0], date)
+                return found.end()
         groups = header.head.groupindex
-        date = found["date"] if "date" in groups else None
-        head.at = reader.read(date) if date is not None else None
-        if header.steady:
-            head.text = found[0]
-        else:
-            program = found["program"] if "program" in groups else None
-            pid = found["pid"] if "pid" in groups else None
-            head.session = f"{program or self._name}[{pid}]" if pid else None
-            checked = header.checked
-            if checked is not None and program is not None and checked.fullmatch(program) is None:
-                return None
+        program = found["program"] if "program" in groups else None
+        pid = found["pid"] if "pid" in groups else None
+        head.session = f"{program or self._name}[{pid}]" if pid else None
+        checked = header.checked
+        if checked is not None and program is not None and checked.fullmatch(program) is None:
+            return -1
         return found.end()
 
     def _split(self, form: Form, head: Head, text: str, start: int, end: int) -> "Body | None":
@@ -304,8 +358,8 @@ class Matcher:
         for pattern in self._filter.patterns:
             found = pattern.regex.search(body.message)
             if found is not None:
-                tags = found.groupdict()
-                result = self._build(pattern, tags, body.session, body.times, at, line, offset)
+                values = found.group(*pattern.names, 0, 0)
+                result = self._build(pattern, values, body.session, body.times, at, line, offset)
                 if result is not None:
                     return None if any(regex.search(body.message) for regex in self._filter.ignore) else result
         return None
@@ -313,52 +367,64 @@ class Matcher:
     def _build(
         self,
         pattern: Pattern,
-        tags: dict[str, str | None],
+        values: tuple[str | Any, ...],
         session: str | None,
         times: int,
         at: float | None,
         line: str,
         offset: int,
     ) -> Match | None:
-        """None when the captures name nobody: what stands in the place of the address is none."""
-        filled = {name: text for name, text in tags.items() if text is not None} if None in tags.values() else tags
-        ip = None
+        """
+        None when the captures name nobody: what stands in the place of the address is none.
+
+        Args:
+            values: of the groups pattern.names, and two more.
+        """
+        if None in values:
+            tags = {name: text for name, text in zip(pattern.names, values, strict=False) if text is not None}
+        else:
+            tags = dict(zip(pattern.names, values, strict=False))
+        ip = login = None
         for name in pattern.ips:
-            if (text := tags[name]) is not None:
-                ip = canonical_ip(text)
+            if name in tags:
+                ip = canonical_ip(tags[name])
                 if ip is None:
                     return None
                 break
-        login = None
         for name in pattern.logins:
-            login = tags[name]
-            if login:
+            if login := tags.get(name):
                 break
         if ip is None and not login:
             return None
-        if (own := filled.get("session")) is not None:
-            session = own or None
-        if (count := filled.get("count")) is not None:
-            attempts = parse_count(count) * times
-            if attempts == 0:
+        if "count" in tags:
+            times *= parse_count(tags["count"])
+            if times == 0:
                 return None
-        else:
-            attempts = times
-        return Match(
-            self._lens,
-            self._filter.name,
-            pattern.kind,
-            at,
-            ip,
-            login or None,
-            min(attempts, MOST_ATTEMPTS),
-            pattern.index,
-            pattern.hint,
-            session,
-            line,
-            offset,
-            filled,  # type: ignore[arg-type]
+        if "session" in tags:
+            session = tags["session"] or None
+        return _new(
+            Match,
+            (
+                self._lens,
+                self._name,
+                pattern.kind,
+                at,
+                ip,
+                login or None,
+                min(times, MOST_ATTEMPTS),
+                pattern.index,
+                pattern.hint,
+                session,
+                line,
+                offset,
+                tags,
+            ),
         )
+
+
+def is_seconds(text: str) -> bool:
+    """Whether it is two digits of seconds with a fraction, as a date has them."""
+    return text[2:3] == "." and text < "61" and text.isascii() and text[:2].isdigit() and text[3:].isdigit()
 
 
 def name_regex(kind: str, index: int, hint: bool) -> str:
@@ -384,6 +450,10 @@ def parse_count(text: str) -> int:
 def _session(writer: str) -> str | None:
     """The session that a line with this program and pid belongs to; None without a pid."""
     return writer if writer.endswith("]") else None
+
+
+def _is_dated(form: Form) -> bool:
+    return form.header.head is not None and "date" in form.header.head.groupindex
 
 
 def _formats(form: Form, filter_: Filter) -> DateFormats:

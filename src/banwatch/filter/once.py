@@ -3,58 +3,59 @@ One attempt, one count, also where a service tells of it on several lines.
 
 Some lines tell of every attempt (failregex), others hint at an attempt which such a line may tell of as well (hintregex). In a
 session a hint counts only while nothing was counted, and what it counted is owed: the full line that follows brings only
-the rest. A hint without a session (PAM's in a process of its own) can be about any session of that address: each such
+the rest. A hint without a session (PAM's, from a process of its own) can be about any session of that address: each such
 regex is a voice of its own, and counts only as far as it tells of more attempts than all sessions together.
 """
 
-from collections.abc import Hashable
+from itertools import islice
 from typing import Final, TypeVar
 
 from banwatch.model import SUCCESS, Match
 
-SESSIONS: Final = 65536
+ROOM: Final = 65536
 FORGET: Final = 600.0
 
-_Key = TypeVar("_Key", bound=Hashable)
-_Voice = tuple[str, int] | None
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
-class _Account:
-    """What was counted, what each voice told of, and when something was heard last."""
+class _Host:
+    """
+    What is known of an address or login.
 
-    __slots__ = ("at", "counted", "told")
+    `counted` attempts; `told` are those that its sessions told of; `voices` what each hint outside of them told of. `sessions`:
+    when each was heard of last; `owed` the attempts that only a hint told of in a session.
+    """
 
-    def __init__(self, at: float) -> None:
-        self.at = at
-        self.counted = 0
-        self.told: dict[_Voice, int] = {}
+    __slots__ = ("at", "counted", "owed", "sessions", "told", "voices")
 
-    def hear(self, voice: _Voice, attempts: int) -> int:
-        """The attempts that nobody told of before."""
-        told = self.told[voice] = self.told.get(voice, 0) + attempts
-        fresh = told - self.counted
-        if fresh <= 0:
-            return 0
-        self.counted = told
-        return fresh
+    def __init__(self) -> None:
+        self.at = 0.0
+        self.sessions: dict[str, float] = {}
+        self.owed: dict[str, int] = {}
+        self.clear()
+
+    def clear(self) -> None:
+        self.counted = self.told = 0
+        self.voices: dict[tuple[str, int], int] = {}
 
 
 class Once:
     """
     Args:
-        sessions: how many are remembered; the one heard of first goes first. As many addresses are.
-        forget: seconds of line time after which a silent one is forgotten.
+        room: for so many sessions and hosts together; if there are more, those heard of first go until half of it is free.
+        forget: seconds of line time after which one that nothing was heard of is forgotten.
 
-    `evicted` counts what was dropped for want of room.
+    `evicted` counts what had to go for want of room.
     """
 
-    def __init__(self, sessions: int = SESSIONS, forget: float = FORGET) -> None:
+    def __init__(self, room: int = ROOM, forget: float = FORGET) -> None:
         self.evicted = 0
-        self._limit = sessions
+        self._room = room
         self._forget = forget
         self._time = 0.0
-        self._sessions: dict[tuple[str, str | None, str], _Account] = {}
-        self._hosts: dict[tuple[str, str | None], _Account] = {}
+        self._held = 0
+        self._filters: dict[str, dict[str | None, _Host]] = {}
 
     def admit(self, match: Match) -> Match | None:
         """
@@ -62,47 +63,89 @@ class Once:
 
         A success always passes and ends its session.
         """
-        who = match.ip or match.login
-        host, session = (match.filter, who), match.session
-        if match.kind == SUCCESS:
-            self._hosts.pop(host, None)
-            if session is not None:
-                self._sessions.pop((match.filter, who, session), None)
-            return match
-        at = match.at
+        _, name, kind, at, ip, login, attempts, number, hint, session, _, _, _ = match
         if at is None:
             at = self._time
         elif at > self._time:
             self._time = at
-        fresh = match.attempts
-        voice: _Voice = None
+        hosts = self._filters.get(name)
+        if hosts is None:
+            hosts = self._filters[name] = {}
+        who = ip or login
+        host = hosts.get(who)
+        if host is None or at - host.at > self._forget:
+            if kind == SUCCESS:
+                return match
+            host = self._enter(hosts, who)
+        host.at = at
+        fresh = attempts
         if session is not None:
-            account = self._account(self._sessions, (match.filter, who, session), at)
-            if match.hint and account.counted:
-                return None
-            if match.hint:
-                account.counted = fresh
-            else:
-                fresh = account.hear(None, fresh)
+            before = host.sessions.get(session)
+            if kind == SUCCESS:
+                self._held -= before is not None
+                host.sessions.pop(session, None)
+                host.owed.pop(session, None)
+                host.clear()
+                return match
+            host.sessions[session] = at
+            if before is None:
+                self._held += 1
+                if self._held > self._room:
+                    self._make_room()
+            elif at - before > self._forget:
+                host.owed.pop(session, None)
+                before = None
+            if hint:
+                if before is not None:
+                    return None
+                host.owed[session] = fresh
+            elif host.owed and (owed := host.owed.pop(session, 0)):
+                if owed > fresh:
+                    host.owed[session] = owed - fresh
+                fresh -= min(owed, fresh)
                 if not fresh:
                     return None
-        elif match.hint:
-            voice = (match.kind, match.regex)
-        fresh = self._account(self._hosts, host, at).hear(voice, fresh)
-        if fresh == match.attempts:
+        elif kind == SUCCESS:
+            host.clear()
             return match
-        return match._replace(attempts=fresh) if fresh else None
+        if hint and session is None:
+            voice = (kind, number)
+            said = host.voices[voice] = host.voices.get(voice, 0) + fresh
+        else:
+            host.told = said = host.told + fresh
+        fresh = said - host.counted
+        if fresh <= 0:
+            return None
+        host.counted = said
+        return match if fresh == attempts else match._replace(attempts=fresh)
 
-    def _account(self, accounts: dict[_Key, _Account], key: _Key, at: float) -> _Account:
-        account = accounts.get(key)
-        if account is not None and at - account.at <= self._forget:
-            if at > account.at:
-                account.at = at
-            return account
-        if account is not None:
-            del accounts[key]
-        elif len(accounts) >= self._limit:
-            del accounts[next(iter(accounts))]
-            self.evicted += 1
-        account = accounts[key] = _Account(at)
-        return account
+    def _enter(self, hosts: dict[str | None, _Host], who: str | None) -> _Host:
+        """A host of which nothing is known, in the place of what may have been known long ago."""
+        if (old := hosts.pop(who, None)) is not None:
+            self._held -= 1 + len(old.sessions)
+        host = hosts[who] = _Host()
+        self._held += 1
+        if self._held > self._room:
+            self._make_room()
+        return host
+
+    def _make_room(self) -> None:
+        """
+        Drop those that were heard of first, half of each filter's hosts, then half of each one's sessions if these fill the room.
+
+        One by one would cost more each time: the first key of a dict is found by walking over all that were deleted before it.
+        """
+        before = self._held
+        self._filters = {name: _newer_half(hosts) for name, hosts in self._filters.items()}
+        self._held = 0
+        for hosts in self._filters.values():
+            for host in hosts.values():
+                if len(host.sessions) > self._room // 2:
+                    host.sessions = _newer_half(host.sessions)
+                    host.owed = {session: owed for session, owed in host.owed.items() if session in host.sessions}
+                self._held += 1 + len(host.sessions)
+        self.evicted += before - self._held
+
+
+def _newer_half(full: dict[_Key, _Value]) -> dict[_Key, _Value]:
+    return dict(islice(full.items(), len(full) // 2, None))

@@ -21,6 +21,9 @@ LEAST: Final = 4
 # The kernel's uptime and "message repeated" stand between program and message: then the message is not looked for.
 _BEHIND_PROGRAM: Final = rb"(?:\[[^\]\s]+\])?: ?"
 _BETWEEN: Final = (rb"\[ *[0-9]", rb"message repeated ")
+ENOUGH: Final = 24
+"""Of the beginning of a message so many characters are looked at: more tells no more."""
+
 _BLOCK: Final = 4096
 
 
@@ -55,10 +58,10 @@ def find_needles(headers: Sequence[Header], patterns: Sequence[Pattern]) -> tupl
         leads: list[bytes] = []
         needles: list[Needle] = []
         for nodes, _ in trees:
-            lead, _whole = _lead(nodes, bool(nodes.state.flags & re.IGNORECASE))
+            lead = _lead(nodes, bool(nodes.state.flags & re.IGNORECASE))
             text = longest_text(nodes)
-            if _anchored(nodes) and len(lead) >= LEAST:
-                leads.append(lead)
+            if _anchored(nodes) and lead.least >= LEAST:
+                leads.append(lead.regex)
             elif text is not None:
                 needles.append(text)
             else:
@@ -87,12 +90,15 @@ def _program(header: Header) -> tuple[bytes, ...] | None:
     if header.wanted is None or header.checked is not None or header.rest:
         return None
     nodes = tree.parse(header.wanted, 0)
-    regex, whole = _lead(nodes, False)
-    if not whole:
-        return None
-    if len(nodes) == 1 and nodes[0][0] is tree.BRANCH:
-        return tuple(_lead(branch, False)[0] for branch in nodes[0][1][1])
-    return (b"(?:" + regex + b")",) if b"|" in regex else (regex,)
+    branches = nodes[0][1][1] if len(nodes) == 1 and nodes[0][0] is tree.BRANCH else [nodes]
+    names = []
+    for branch in branches:
+        name = _lead(branch, False)
+        if not name.least:
+            return None
+        # What is left of a name that begins like this: anything but what ends it.
+        names.append(name.regex + (b"" if name.whole else rb"[^\s\[\]:]*"))
+    return tuple(names)
 
 
 def _anchored(nodes: Any) -> bool:
@@ -139,49 +145,72 @@ def _folds(argument: Any, folded: bool) -> bool:
     return bool(add & re.IGNORECASE) or (folded and not remove & re.IGNORECASE)
 
 
-def _lead(nodes: Any, folded: bool) -> tuple[bytes, bool]:
-    """A bytes regex for the beginning of what the tree matches in ASCII lines, and whether it is all of it."""
-    out = b""
-    for op, argument in nodes:
-        piece, whole = _piece(op, argument, folded)
-        out += piece
-        if not whole:
-            return out, False
-    return out, True
+class Lead(NamedTuple):
+    """
+    A bytes regex for the beginning of what a tree matches in ASCII lines.
+
+    `whole`: for all of it. `least`: how many characters it prescribes at least.
+    """
+
+    regex: bytes
+    whole: bool
+    least: int
 
 
-def _piece(op: Any, argument: Any, folded: bool) -> tuple[bytes, bool]:
+_NOTHING: Final = Lead(b"", False, 0)
+
+
+def _lead(nodes: Any, folded: bool) -> Lead:
+    out, least = b"", 0
+    for index, (op, argument) in enumerate(nodes):
+        piece = _piece(op, argument, folded)
+        if not piece.whole and op in tree.REPEATS and argument[0] == 0:
+            # Either it begins here, or what is behind it does.
+            inner, rest = _lead(argument[2], folded), _lead(nodes[index + 1 :], folded)
+            return Lead(out + b"(?:" + inner.regex + b"|" + rest.regex + b")", False, least + min(inner.least, rest.least))
+        out += piece.regex
+        least += piece.least
+        if not piece.whole or least > ENOUGH:
+            return Lead(out, False, least)
+    return Lead(out, True, least)
+
+
+def _piece(op: Any, argument: Any, folded: bool) -> Lead:
     if op is tree.LITERAL:
         if argument >= 128 or argument == 10:
-            return b"", False
-        literal = re.escape(bytes([argument]))
-        return (b"[" + _both(argument) + b"]" if folded and chr(argument).isalpha() else literal), True
+            return _NOTHING
+        return Lead(
+            b"[" + _both(argument) + b"]" if folded and chr(argument).isalpha() else re.escape(bytes([argument])), True, 1
+        )
     if op is tree.IN:
         return _class(argument, folded)
     if op is tree.SUBPATTERN:
-        inner, whole = _lead(argument[3], _folds(argument, folded))
-        return b"(?:" + inner + b")", whole
+        return _group(_lead(argument[3], _folds(argument, folded)))
     if op is tree.ATOMIC_GROUP:
-        inner, whole = _lead(argument, folded)
-        return b"(?:" + inner + b")", whole
+        return _group(_lead(argument, folded))
     if op is tree.BRANCH:
         branches = [_lead(branch, folded) for branch in argument[1]]
-        return b"(?:" + b"|".join(dict.fromkeys(inner for inner, _ in branches)) + b")", all(whole for _, whole in branches)
+        regex = b"(?:" + b"|".join(dict.fromkeys(branch.regex for branch in branches)) + b")"
+        return Lead(regex, all(branch.whole for branch in branches), min(branch.least for branch in branches))
     if op in tree.REPEATS:
-        least, most, repeated = argument
-        inner, whole = _lead(repeated, folded)
-        if whole and most <= 4:
-            return b"(?:" + inner + b"){%d,%d}" % (least, most), True
-        return (b"(?:" + inner + b")" if least else b""), False
+        fewest, most, repeated = argument
+        inner = _group(_lead(repeated, folded))
+        if inner.whole and most <= 4:
+            return Lead(inner.regex + b"{%d,%d}" % (fewest, most), True, inner.least * fewest)
+        return inner._replace(whole=False) if fewest else _NOTHING
     # What looks around is left out: then more matches, never less.
-    return b"", op in tree.ASSERTS or (op is tree.AT and argument not in tree.AT_ENDS)
+    return Lead(b"", op in tree.ASSERTS or (op is tree.AT and argument not in tree.AT_ENDS), 0)
+
+
+def _group(lead: Lead) -> Lead:
+    return lead._replace(regex=b"(?:" + lead.regex + b")") if lead.regex else lead
 
 
 def _both(code: int) -> bytes:
     return re.escape(chr(code).lower().encode()) + re.escape(chr(code).upper().encode())
 
 
-def _class(items: Any, folded: bool) -> tuple[bytes, bool]:
+def _class(items: Any, folded: bool) -> Lead:
     """A class as bytes regex; given up where letters outside of ASCII could be the same but for their case."""
     out = b""
     negated = items[0][0] is tree.NEGATE
@@ -193,8 +222,8 @@ def _class(items: Any, folded: bool) -> tuple[bytes, bool]:
         elif op is tree.CATEGORY and argument in tree.ASCII_CATEGORIES:
             out += tree.ASCII_CATEGORIES[argument]
         else:
-            return b"", False
-    return (b"[^\\n" if negated else b"[") + out + b"]", True
+            return _NOTHING
+    return Lead((b"[^\\n" if negated else b"[") + out + b"]", True, 0)
 
 
 class RePrefilter:

@@ -72,6 +72,38 @@ def looks_back(nodes: Any, consumed: int = 0) -> bool:
     return False
 
 
+def refers(nodes: Any) -> bool:
+    """Whether some part of the tree depends on what a group captured."""
+    return any(
+        op in (_constants.GROUPREF, _constants.GROUPREF_EXISTS)
+        or (op in ASSERTS and refers(argument[1]))
+        or any(refers(child) for child in children((op, argument)))
+        for op, argument in nodes
+    )
+
+
+def words(nodes: Any, most: int = 256) -> list[str] | None:
+    """All that the tree can match, if these are at most so many texts that do not depend on case; else None."""
+    found = [""]
+    for op, argument in nodes:
+        if op is LITERAL:
+            pieces: list[str] | None = [chr(argument)]
+        elif op is BRANCH:
+            branches = [words(branch) for branch in argument[1]]
+            pieces = None if None in branches else [word for branch in branches for word in branch or ()]
+        elif op is SUBPATTERN and not argument[1] and not argument[2]:
+            pieces = words(argument[3])
+        elif op in REPEATS and argument[:2] == (0, 1):
+            inner = words(argument[2])
+            pieces = None if inner is None else ["", *inner]
+        else:
+            return None
+        if pieces is None or len(found) * len(pieces) > most:
+            return None
+        found = [word + piece for word in found for piece in pieces]
+    return found
+
+
 def children(node: Node) -> Iterable[Any]:
     """The subtrees of a node, lookarounds not counted."""
     op, argument = node
