@@ -1,5 +1,11 @@
 """Real logs with what must count, where a directory of them lies beside the repository."""
 
+from collections import Counter
+
+import pytest
+
+from banwatch.filter import Once
+
 STRANGER = "198.51.100.99"
 """Stands in names and texts of those logs; never made a connection."""
 
@@ -30,3 +36,19 @@ def test_carriage_returns_change_nothing(shipped, corpus_log):
     assert {n: (m.kind, m.ip, m.login, m.attempts) for n, m in plain.items()} == {
         n: (m.kind, m.ip, m.login, m.attempts) for n, m in carried.items()
     }
+
+
+def test_an_attempt_counts_once(shipped, corpus_log, expected):
+    """However many lines tell of them, each client session counts as many attempts as it made."""
+    if corpus_log.stem.startswith("made"):
+        pytest.skip("lines picked one by one do not tell of whole sessions")
+    wanted = expected(corpus_log)
+    attempts, counted = Counter(), Counter()
+    for entry in wanted.values():
+        attempts[entry["step"]] += entry.get("count", 1) * (entry["tier"] == "must" and entry["kind"] == "auth")
+    once = Once()
+    for number, match in shipped(corpus_log.parent.name).scan(corpus_log.read_bytes()).items():
+        admitted = once.admit(match)
+        if admitted is not None and match.kind == "auth":
+            counted[wanted[number]["step"]] += admitted.attempts
+    assert +counted == +attempts
