@@ -1,5 +1,7 @@
 """address.py: canonical text and the units of counting."""
 
+from ipaddress import ip_address, ip_network
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,3 +102,30 @@ def test_pack_and_unpack_are_inverse(address, prefixlen):
     text = render_network(network)
     assert unpack(*pack(text)) == text
     assert family_of(text) == network.version
+
+
+@given(st.ip_addresses() | st.text(max_size=12), st.sampled_from(["", "[", "%"]))
+def test_canonical_ip_agrees_with_the_library(address, around):
+    """The same addresses as Python's own ipaddress knows, in the same form."""
+    text = str(address)
+    if "%" in text or text.startswith("["):
+        return
+    shown = f"[{text}]" if around == "[" else text
+    try:
+        expected = ip_address(text)
+    except ValueError:
+        assert canonical_ip(shown) is None
+        return
+    mapped = expected.ipv4_mapped if expected.version == 6 else None
+    assert canonical_ip(shown) == str(mapped or expected)
+    assert canonical_ip(canonical_ip(shown)) == canonical_ip(shown)
+
+
+@given(st.ip_addresses(v=6))
+def test_unit_of_is_a_network_around_the_address(address):
+    """Whatever the unit is, the address is in it, and it is no wider than /48."""
+    unit = unit_of(str(address))
+    if unit is not None:
+        network = ip_network(unit)
+        assert address in network
+        assert network.prefixlen in (48, 64, 128)

@@ -7,7 +7,7 @@ log and the client show. A single address is written without /32 or /128. Pure.
 
 import socket
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
 from banwatch.model import Target
 
@@ -15,15 +15,16 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _MAPPED = ip_network("::ffff:0:0/96")
-_PER_HOST = tuple(ip_network(text) for text in ("fc00::/7", "64:ff9b::/96", "2001::/32"))
-_SIX_TO_FOUR = ip_network("2002::/16")
-_LINK_LOCAL = ip_network("fe80::/10")
+_MAPPED_BYTES = bytes(10) + b"\xff\xff"
+_SIX_TO_FOUR = b"\x20\x02"
+_SHARED = (bytes.fromhex("0064ff9b0000000000000000"), bytes.fromhex("20010000"))
+"""The beginnings of NAT64 (64:ff9b::/96) and Teredo (2001::/32) addresses, behind each of which many hosts are."""
 
 # RFC 5952 leaves a single zero group as it is; musl does not. Dotted quads (::192.0.2.7) are another matter of taste.
 _NTOP_IS_CANONICAL = socket.inet_ntop(socket.AF_INET6, bytes([0, 1, 0, 0] + [0, 1] * 6)) == "1:0:1:1:1:1:1:1"
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def canonical_ip(text: str) -> str | None:
     """
     The address in `text` in canonical form, or None if there is none.
@@ -35,12 +36,12 @@ def canonical_ip(text: str) -> str | None:
         text = text[1:-1]
     text = text.partition("%")[0]
     try:
-        address = ip_address(text)
-    except ValueError:
+        if ":" not in text:
+            socket.inet_pton(socket.AF_INET, text)
+            return text  # it takes four numbers without leading zeros, and nothing else
+        return unpack(socket.inet_pton(socket.AF_INET6, text), 128)
+    except (OSError, ValueError):
         return None
-    if address.version == 6 and (mapped := address.ipv4_mapped) is not None:
-        return str(mapped)
-    return str(address)
 
 
 def render_network(network: Network) -> str:
@@ -84,14 +85,14 @@ def parse_who(text: str) -> Target:
         raise ValueError(f"expected an address, a network or login:NAME, got {text!r} ({error})") from None
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def network_of(ip: str, prefix4: int, prefix6: int) -> str:
     """Canonical text of the network of `ip` (canonical) with `prefix4` or `prefix6` bits."""
     network = ip_network((ip, prefix6 if ":" in ip else prefix4), strict=False)
     return render_network(network)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def unit_of(ip: str) -> str | None:
     """
     What an attacker at `ip` (canonical) is counted and banned by, as far as the address alone tells.
@@ -102,14 +103,14 @@ def unit_of(ip: str) -> str | None:
     """
     if ":" not in ip:
         return ip
-    address = IPv6Address(ip)
-    if address in _LINK_LOCAL:
+    address = socket.inet_pton(socket.AF_INET6, ip)
+    if address[0] == 0xFE and address[1] & 0xC0 == 0x80:
         return None
-    if address in _SIX_TO_FOUR:
-        return network_of(ip, 32, 48)
-    if any(address in network for network in _PER_HOST):
+    if address.startswith(_SIX_TO_FOUR):
+        return unpack(address[:6] + bytes(10), 48)
+    if address[0] & 0xFE == 0xFC or address.startswith(_SHARED):
         return ip
-    return network_of(ip, 32, 64)
+    return unpack(address[:8] + bytes(8), 64)
 
 
 def family_of(who: str) -> int:
@@ -131,7 +132,9 @@ def pack(who: str) -> tuple[bytes, int]:
 
 
 def unpack(address: bytes, prefixlen: int) -> str:
-    """The inverse of `pack`: canonical text of 4 or 16 bytes and a prefix length."""
+    """The inverse of `pack`: canonical text of 4 or 16 bytes and a prefix length; IPv4-mapped addresses as IPv4."""
+    if len(address) == 16 and prefixlen >= 96 and address.startswith(_MAPPED_BYTES):
+        address, prefixlen = address[12:], prefixlen - 96
     if len(address) == 4:
         text, longest = socket.inet_ntop(socket.AF_INET, address), 32
     else:
