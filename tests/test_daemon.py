@@ -315,3 +315,69 @@ def test_a_burst_is_in_force_at_once(start):
     while len(entries()) < 10_000:
         assert time.monotonic() < deadline
     assert set(entries()) == set(attackers)
+
+
+AUTO = """\
+sshd:
+  enabled: auto
+  watch: {{sshd: {{logs: [{log}]}}}}
+  rules: {{ip: {{limit: 3/10m, bantime: 10m}}}}
+"""
+
+
+def test_an_auto_jail_is_off_until_its_log_is_there(start, home):
+    """No sets, no rules, not in the list; when the log appears it protects from the first line on."""
+    (home / "auth.log").unlink()
+    (home / "jails.d" / "sshd.yaml").write_text(AUTO.format(log=home / "auth.log"))
+    daemon = start()
+    assert "Jail list:\tmanual\n" in daemon.client("status").stdout
+    assert "banwatch-sshd-4" not in subprocess.run(("ipset", "list", "-n"), capture_output=True, text=True, check=True).stdout
+    daemon.write(*["198.51.100.7"] * 3)
+    daemon.await_line("Ban 198.51.100.7")
+    assert list(entries()) == ["198.51.100.7"]
+    assert "Jail list:\tmanual, sshd\n" in daemon.client("status").stdout
+    rules = subprocess.run(("iptables", "-S"), capture_output=True, text=True, check=True).stdout
+    assert "--dports 22 -m set --match-set banwatch-sshd-4 src" in rules
+
+
+def test_an_auto_jail_with_bans_in_the_kernel_is_on(start, home):
+    """Its log may be gone for a while; its bans are not."""
+    daemon = start()
+    daemon.write(*["198.51.100.7"] * 3)
+    daemon.await_line("Ban 198")
+    daemon.client("stop")
+    daemon.wait()
+    (home / "auth.log").unlink()
+    (home / "jails.d" / "sshd.yaml").write_text(AUTO.format(log=home / "auth.log"))
+    start()
+    assert list(entries()) == ["198.51.100.7"]
+
+
+def test_a_ban_by_hand_switches_a_jail_on(start, home):
+    """Who names a jail means it."""
+    (home / "auth.log").unlink()
+    (home / "jails.d" / "sshd.yaml").write_text(AUTO.format(log=home / "auth.log"))
+    daemon = start()
+    assert daemon.client("ban", "sshd", "198.51.100.7").returncode == 0
+    assert list(entries()) == ["198.51.100.7"]
+
+
+def test_a_missing_log_is_told(start, home):
+    """A jail that was switched on waits for its log, and the start says so."""
+    (home / "auth.log").unlink()
+    daemon = start()
+    line = daemon.await_line("log is waited for")
+    assert "auth.log" in line
+    assert "no such file or directory" in line
+    daemon.write(*["198.51.100.7"] * 3)
+    daemon.await_line("Ban 198")
+
+
+def test_a_reload_that_adds_a_log_reads_it(start, home):
+    """What stands in the log of a new jail counts as at a start."""
+    (home / "jails.d" / "sshd.yaml").write_text("sshd: {enabled: false}\n")
+    daemon = start()
+    daemon.write(*["198.51.100.7"] * 3)
+    configure(home)
+    assert daemon.client("reload").returncode == 0
+    daemon.await_line("Ban 198.51.100.7")

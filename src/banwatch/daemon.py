@@ -35,9 +35,9 @@ from banwatch.host.systemd import Notifier
 from banwatch.log import Log
 from banwatch.metrics.http import MetricsServer
 from banwatch.metrics.registry import Metrics, Reading
-from banwatch.model import Ban, Target, Unban
+from banwatch.model import Ban, Chunk, Target, Unban
 from banwatch.readings import read_edges, read_engine, read_sources
-from banwatch.reporter import Reporter
+from banwatch.reporter import Reporter, key_of
 from banwatch.sources.tail import Tail
 
 SWEEP_SECONDS = 60.0
@@ -72,11 +72,13 @@ class Daemon:
         self._metrics = Metrics()
         self._reporter = Reporter(self._log, self._metrics, options.dry_run)
         self._ready = asyncio.Event()
+        self._counting = asyncio.Event()
         self._stopping = asyncio.Event()
         self._flush = False
-        self._reloading = asyncio.Lock()
+        self._changing = asyncio.Lock()  # held while which jails there are, or are on, changes
         self._timer: asyncio.TimerHandle | None = None
         self._faults: list[str] = []
+        self._on: frozenset[str] = frozenset()
 
     # Life
 
@@ -102,11 +104,13 @@ class Daemon:
             self._enforcer = Enforcer(self._firewall, self._reporter.done, self._reporter.given_up)
             addresses = await stack.enter_async_context(AddressWatch(self._surround))
             self.engine = Engine(config, Surroundings(addresses.current.own, addresses.current.onlink))
-            await self._firewall.setup(list(config.jails.values()))
+            self._tail = await stack.enter_async_context(Tail(config.logs()))
+            self._on = self._find_on(config) | await self._firewall.present(list(config.jails.values()))
+            await self._set_up(config, self._on)
             self._reporter.adopted(self.engine.adopt(await self._firewall.banned(), time.time()))
-            self._tail = await stack.enter_async_context(Tail(self.engine.patterns()))
             await self._open_metrics(config, stack)
             self._tell(warn_unserved_ports(config))
+            self._tell_missing()
             await self._live()
 
     def stop(self, flush: bool = False) -> None:
@@ -146,17 +150,29 @@ class Daemon:
 
     async def _read(self) -> None:
         async for chunk in self._tail:
-            try:
-                self._enact(self.engine.feed(chunk, time.time()))
-            except Exception:
-                # A fault of ours that some line has found must not end the protection from all the others.
-                self._metrics.error("engine")
-                self._log.exception("lines could not be handled", log=chunk.source, start=chunk.start, end=chunk.position.offset)
+            async with self._changing:
+                if off := self.engine.jails_of(chunk.patterns) - self._on:
+                    await self._switch_on(off)
+                self._feed(chunk)
+
+    def _feed(self, chunk: Chunk) -> None:
+        try:
+            self._enact(self.engine.feed(chunk, time.time()))
+            self._counting.set()
+        except Exception:
+            # A fault of ours that some line has found must not end the protection from all the others.
+            self._metrics.error("engine")
+            self._log.exception("lines could not be handled", log=chunk.source, start=chunk.start, end=chunk.position.offset)
 
     async def _sweep(self) -> None:
+        """A piece at a time, so that no ban waits for it; nothing wakes up while nothing is tracked."""
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            self.engine.sweep(time.time())
+            await self._counting.wait()
+            self._counting.clear()
+            due: float | None = time.time() + SWEEP_SECONDS
+            while due is not None:
+                await asyncio.sleep(max(0.0, due - time.time()))
+                due = self.engine.sweep(time.time())
 
     async def _renew(self) -> None:
         """Longer bans than the kernel can hold are put in again before its own timeout ends them."""
@@ -202,6 +218,40 @@ class Daemon:
         self.engine.surround(Surroundings(own, onlink))
         self._enact(self.engine.drop_ignored(time.time()))
 
+    # Jails that are `enabled: auto` are off, without sets and rules, until one of their logs is there
+
+    def _find_on(self, config: Config) -> frozenset[str]:
+        """The jails of `config` that have something to do."""
+        there = frozenset(
+            pattern for source in self._tail.sources().values() if not source.missing for pattern in source.patterns
+        )
+        return frozenset(
+            name
+            for name, spec in config.jails.items()
+            if spec.enabled != "auto" or not spec.watch or any(not there.isdisjoint(watch.logs) for watch in spec.watch)
+        )
+
+    async def _switch_on(self, jails: frozenset[str]) -> None:
+        """Give jails that were off what they need, before their first ban."""
+        self._on |= jails
+        try:
+            await self._set_up(self.engine.config, self._on)
+        except FirewallError as error:
+            self._metrics.error("firewall")
+            self._log.error("firewall cannot be set up", error=error.message, hint=error.hint or None)
+        self._log.info("jails are on now", jails=", ".join(sorted(jails)))
+
+    async def _set_up(self, config: Config, on: frozenset[str]) -> None:
+        await self._firewall.setup([spec for name, spec in config.jails.items() if name in on])
+
+    def _tell_missing(self) -> None:
+        """Warn of what cannot be read, and of what is not there although it was asked for."""
+        for source in self._tail.sources().values():
+            jails = self.engine.jails_of(source.patterns)
+            wanted = [name for name in jails if self.engine.config.jails[name].enabled == "true"]
+            if source.error and not (source.missing and (not wanted or all(self.view(name).files for name in wanted))):
+                self._log.warning("log is waited for", log=source.source, error=source.error, jails=", ".join(sorted(jails)))
+
     # What the commands need (commands.House)
 
     def submit(self, changes: Sequence[Change]) -> None:
@@ -212,6 +262,9 @@ class Daemon:
         """Bring changes of the book to the kernel, and return when it has them; FirewallError if it refuses one."""
         self._tell_recorded(changes)
         self._arm()
+        if off := frozenset(key_of(change)[0] for change in changes) & self.engine.jails.keys() - self._on:
+            async with self._changing:
+                await self._switch_on(off)
         await self._enforcer.carry_out([change for change in changes if _concerns_kernel(change)])
 
     def view(self, jail: str) -> JailView:
@@ -221,7 +274,8 @@ class Daemon:
         files = sorted(source.source for source in sources if source.opened)
         problems = [text for (name, _), text in self._reporter.failed.items() if name == jail]
         problems += [f"{source.source}: {source.error}" for source in sources if source.error and not source.missing]
-        return JailView("degraded" if problems else "on" if files or not wanted else "waiting", files, problems)
+        state = "off" if jail not in self._on else "degraded" if problems else "on" if files or not wanted else "waiting"
+        return JailView(state, files, problems)
 
     def problems(self) -> list[str]:
         """What is wrong with the daemon as a whole."""
@@ -243,7 +297,7 @@ class Daemon:
         Raises:
             ControlError: why not, with every problem; the running configuration was kept.
         """
-        async with self._reloading:
+        async with self._changing:
             self._notifier.reloading()
             try:
                 return await self._reload()
@@ -257,16 +311,19 @@ class Daemon:
             self._tell(wrong)
             reason = count_problems(wrong) if wrong else str(config.unusable)
             raise self._refuse(ControlError(f"{reason}; the running configuration was kept", "", EXIT_CONFIG, wrong))
+        await self._tail.set_patterns(running.logs() | config.logs())
+        on = self._find_on(config) | (self._on & config.jails.keys())
         try:
-            await self._firewall.setup(list(config.jails.values()))
+            await self._set_up(config, on)
         except FirewallError as error:
             with suppress(FirewallError):  # as well as it goes: the first error is the one to be told
-                await self._firewall.setup(list(running.jails.values()))
+                await self._set_up(running, self._on)
+            await self._tail.set_patterns(running.logs())
             raise self._refuse(ControlError(f"the firewall refused: {error.message}", error.hint, error.code)) from error
+        self.engine, self._on = Engine(config, older=self.engine), on
+        await self._tail.set_patterns(config.logs())
         now = time.time()
-        self.engine = Engine(config, older=self.engine)
         self._enact([*self.engine.drop_jails(now), *self.engine.drop_ignored(now), *self.engine.follow_enforce(now)])
-        await self._tail.set_patterns(self.engine.patterns())
         self._configure_log(config)
         self._tell([*config.problems, *warn_unserved_ports(config)])
         for part in ("control", "metrics", "firewall"):
@@ -332,19 +389,12 @@ class Daemon:
             (self._log.warning if problem.warning else self._log.error)(render_problem(problem))
 
     def _say_ready(self) -> None:
-        jails = self.engine.jails
-        waiting = [name for name in jails if self.view(name).state == "waiting"]
-        on = ", ".join(sorted(set(jails) - set(waiting)))
-        self._log.info(
-            "protecting this host" if not self._options.dry_run else "dry run: deciding and telling only",
-            on=on or None,
-            waiting=", ".join(sorted(waiting)) or None,
-            firewall=self._firewall.name,
-        )
+        what = "protecting this host" if not self._options.dry_run else "dry run: deciding and telling only"
+        self._log.info(what, jails=", ".join(sorted(self._on)), firewall=self._firewall.name)
         self._notifier.ready(self._status_line())
 
     def _status_line(self) -> str:
-        return f"{len(self.engine.jails)} jails, {len(self.engine.book)} bans"
+        return f"{len(self._on)} jails, {len(self.engine.book)} bans"
 
 
 def _concerns_kernel(change: Change) -> bool:

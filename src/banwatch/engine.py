@@ -48,6 +48,7 @@ class _Lane:
     scanner: Scanner
     jails: tuple[tuple[Jail, ...], ...]
     once: tuple[Once, ...]
+    watching: frozenset[str]
 
 
 class Engine:
@@ -72,9 +73,7 @@ class Engine:
             self.book, self.skewed, before = older.book, older.skewed, older.jails
             self._surroundings, self._once = surroundings or older._surroundings, older._once
         self.jails = {name: Jail(spec, self._guard(spec), older=before.get(name)) for name, spec in config.jails.items()}
-        self._watches: list[tuple[Watch, Lens, Jail]] = [
-            (watch, self._lens(watch), self.jails[spec.name]) for spec in config.jails.values() for watch in spec.watch
-        ]
+        self._watches = [(watch, self.jails[spec.name]) for spec in config.jails.values() for watch in spec.watch]
         self._lanes: dict[frozenset[str] | None, _Lane] = {}
         self._due = inf
         self._note_due()
@@ -165,18 +164,22 @@ class Engine:
         self._surroundings = surroundings
         self._guard_all()
 
-    def sweep(self, now: float) -> None:
-        """Drop what is too old to count; memory shrinks when an attack is over."""
-        for jail in self.jails.values():
-            jail.sweep(now)
+    def sweep(self, now: float) -> float | None:
+        """
+        Drop what is too old to count, so that memory shrinks when an attack is over.
+
+        A piece of the work, then when to come again: `now` if not all is done yet, None if there is nothing left.
+        """
+        due = [due for jail in self.jails.values() if (due := jail.sweep(now)) is not None]
+        return min(due, default=None)
 
     def lookback(self) -> float:
         """How many seconds before the start a line may still count."""
         return max((jail.lookback for jail in self.jails.values()), default=0.0)
 
-    def patterns(self) -> frozenset[str]:
-        """Every log pattern that some jail watches."""
-        return frozenset(pattern for watch, _, _ in self._watches for pattern in watch.logs)
+    def jails_of(self, patterns: frozenset[str] | None) -> frozenset[str]:
+        """The jails that watch a source of these patterns."""
+        return self._lane(patterns).watching
 
     def scanned(self) -> Scanned:
         """What all scanners counted since the start, those before a reload included."""
@@ -203,8 +206,8 @@ class Engine:
         for jail in jails:
             if not live and now is not None and at < now - jail.lookback:
                 continue
-            for ban in jail.feed(match, at, clock):
-                entered = self.book.ban(replace(ban, read_at=read_at))
+            for ban in jail.feed(match, at, clock, read_at):
+                entered = self.book.ban(ban)
                 if entered is not None:
                     changes.append(entered)
                     self._note_due()
@@ -244,11 +247,12 @@ class Engine:
 
     def _make_lane(self, wanted: Callable[[Watch], bool]) -> _Lane:
         behind: dict[Lens, list[Jail]] = {}
-        for watch, lens, jail in self._watches:
-            if wanted(watch) and jail not in behind.setdefault(lens, []):
+        for watch, jail in self._watches:
+            if wanted(watch) and jail not in behind.setdefault(lens := self._lens(watch), []):
                 behind[lens].append(jail)
         return _Lane(
             Scanner(list(behind)),
             tuple(map(tuple, behind.values())),
             tuple(self._once.setdefault(lens.filter.name, Once()) for lens in behind),
+            frozenset(jail.spec.name for jails in behind.values() for jail in jails),
         )

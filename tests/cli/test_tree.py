@@ -25,8 +25,9 @@ def status(*jails: dict[str, Any], problems: tuple[str, ...] = ()) -> dict[str, 
 
 
 def test_the_jails() -> None:
-    """Sorted by name, a TAB after each colon."""
-    assert render_jails(["sshd", "dovecot", "manual", "exim4"]) == (
+    """Sorted by name, a TAB after each colon; those that are off are not among them."""
+    jails = [{"jail": name, "state": "on"} for name in ("sshd", "dovecot", "manual", "exim4")]
+    assert render_jails([*jails, {"jail": "vsftpd", "state": "off"}]) == (
         "Status\n"
         "|- Number of jail:\t4\n"
         "`- Jail list:\tdovecot, exim4, manual, sshd"
@@ -83,6 +84,7 @@ def test_a_name_cannot_look_like_another_entry() -> None:
             status({"state": "waiting"}, {"jail": "exim4", "state": "waiting"}),
             ["waiting for their logs to appear: exim4, sshd"],
         ),
+        (status({"state": "off", "enforce": False}), ["off until their logs appear: sshd"]),
         (status({"jail": "wireguard", "enforce": False}), ["ban nobody (enforce: false): wireguard"]),
     ],
 )

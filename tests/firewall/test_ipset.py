@@ -53,6 +53,14 @@ async def test_setup(each_iptables, firewall, say):
     assert firewall.notes == ()
 
 
+async def test_present_finds_the_sets_of_an_earlier_life(firewall, say):
+    """A jail is known by its set of either family, long names included, before anything was set up."""
+    long = "a-jail-whose-name-does-not-fit-a-set"
+    await firewall.setup([say.jail(), say.jail(long)])
+    jails = [say.jail(), say.jail(long), say.jail("other"), say.jail("look", enforce=False)]
+    assert await firewall.present(jails) == {"sshd", long}
+
+
 async def test_sets_are_as_they_should_be(firewall, say):
     """Timeouts, counters, and room for 4 million."""
     await firewall.setup([say.jail()])

@@ -57,3 +57,10 @@ async def test_teardown(null, say):
         await null.teardown()
         await null.close()
     assert (await null.banned(), null.jails, null.name, null.notes) == ({}, (), "null", ())
+
+
+async def test_present_is_what_was_set_up(null, say):
+    """Nothing is there before the first setup."""
+    assert await null.present([say.jail()]) == frozenset()
+    await null.setup([say.jail()])
+    assert await null.present([say.jail(), say.jail("other")]) == {"sshd"}

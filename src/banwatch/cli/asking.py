@@ -26,7 +26,7 @@ def status(client: Client, args: argparse.Namespace) -> int:
             print_error(ControlError(problem, code=EXIT_DONE), as_json=True)
         return EXIT_DONE
     jails = answer["jails"]
-    sys.stdout.write(f"{render_jail(jails[0]) if args.jail else render_jails(jail['jail'] for jail in jails)}\n")
+    sys.stdout.write(f"{render_jail(jails[0]) if args.jail else render_jails(jails)}\n")
     for note in notes(answer):
         print_note(note)
     return EXIT_DONE

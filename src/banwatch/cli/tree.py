@@ -4,15 +4,15 @@ The status tree, byte for byte as fail2ban's users and their scripts know it: a 
 Nothing of ours stands inside it; what else there is to say is in `notes`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from banwatch.text import escape
 
 
-def render_jails(names: Iterable[str]) -> str:
-    """The tree of the daemon: how many jails there are, and which."""
-    ordered = sorted(names)
+def render_jails(jails: Iterable[Mapping[str, Any]]) -> str:
+    """The tree of the daemon: how many jails there are that are not off, and which; given as `status` answers."""
+    ordered = sorted(jail["jail"] for jail in jails if jail["state"] != "off")
     return f"Status\n|- Number of jail:\t{len(ordered)}\n`- Jail list:\t{', '.join(ordered)}"
 
 
@@ -38,13 +38,15 @@ def notes(status: Mapping[str, Any]) -> list[str]:
     lines = [f"degraded: {problem}" for problem in status["problems"]]
     for jail in status["jails"]:
         lines += [f"{jail['jail']}: {jail['state']}: {problem}" for problem in jail["problems"]]
-    waiting = [jail["jail"] for jail in status["jails"] if jail["state"] == "waiting" and not jail["problems"]]
-    if waiting:
-        lines.append(f"waiting for their logs to appear: {', '.join(sorted(waiting))}")
-    idle = [jail["jail"] for jail in status["jails"] if not jail["enforce"]]
-    if idle:
-        lines.append(f"ban nobody (enforce: false): {', '.join(sorted(idle))}")
+    lines += _name("waiting for their logs to appear", status, lambda jail: jail["state"] == "waiting" and not jail["problems"])
+    lines += _name("off until their logs appear", status, lambda jail: jail["state"] == "off")
+    lines += _name("ban nobody (enforce: false)", status, lambda jail: not jail["enforce"] and jail["state"] != "off")
     return lines
+
+
+def _name(what: str, status: Mapping[str, Any], fits: Callable[[Mapping[str, Any]], bool]) -> list[str]:
+    names = sorted(jail["jail"] for jail in status["jails"] if fits(jail))
+    return [f"{what}: {', '.join(names)}"] if names else []
 
 
 def _join(words: Sequence[str]) -> str:

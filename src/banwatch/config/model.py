@@ -205,6 +205,10 @@ class Config:
     unusable: str | None = None
     compiled: Mapping[str, "Filter"] = field(default_factory=dict, compare=False)
 
+    def logs(self) -> frozenset[str]:
+        """Every path and glob that some jail watches."""
+        return frozenset(log for spec in self.jails.values() for watch in spec.watch for log in watch.logs)
+
     def problems_of(self, jail: str) -> tuple[Problem, ...]:
         """What is wrong with one jail, its filters included, and what it is warned about."""
         own = tuple(problem for problem in self.problems if problem.jail == jail)

@@ -37,6 +37,9 @@ class Firewall(Protocol):
         of ours that no jail uses any more are destroyed. What is right already is not touched.
         """
 
+    async def present(self, jails: Sequence[JailSpec]) -> frozenset[str]:
+        """Which of `jails` have a set in the kernel already, from an earlier life. Works without a setup before it."""
+
     async def ban(self, bans: Sequence[Ban], now: float) -> None:
         """
         Return when the kernel has acknowledged all of `bans`, one or 100,000; the later end of two in one call is that of

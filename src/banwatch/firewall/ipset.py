@@ -14,7 +14,7 @@ from banwatch.errors import FirewallError
 from banwatch.firewall.base import Key, seconds_left
 from banwatch.firewall.elements import Element, Member
 from banwatch.firewall.iptables import Tables
-from banwatch.firewall.plan import ours, plan_sets
+from banwatch.firewall.plan import ours, plan_sets, set_name
 from banwatch.firewall.refusal import BUSY, REFERENCED, advise, explain, number_of, refusal
 from banwatch.firewall.rules import chain_rules, render_setup, render_teardown
 from banwatch.firewall.wire import (
@@ -85,6 +85,11 @@ class IpsetFirewall:
         self._sets = plan.sets
         kept = [name for name in plan.stale if not await self._destroyed(name)]
         self._kept = tuple(f"the set {name} is kept: a rule of somebody else refers to it" for name in kept)
+
+    async def present(self, jails: Sequence[JailSpec]) -> frozenset[str]:
+        existing = await self._headers()
+        names = {jail.name: [set_name(jail.name, family) for family in self._tables] for jail in jails if jail.enforce}
+        return frozenset(jail for jail, sets in names.items() if not existing.keys().isdisjoint(sets))
 
     async def ban(self, bans: Sequence[Ban], now: float) -> None:
         wanted = (((ban.jail, ban.target), seconds_left(ban.until, now)) for ban in bans if ban.enforce)

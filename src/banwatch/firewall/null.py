@@ -33,6 +33,9 @@ class NullFirewall:
     async def setup(self, jails: Sequence[JailSpec]) -> None:
         self.jails = tuple(jails)
 
+    async def present(self, jails: Sequence[JailSpec]) -> frozenset[str]:
+        return frozenset(jail.name for jail in jails) & {jail.name for jail in self.jails}
+
     async def ban(self, bans: Sequence[Ban], now: float) -> None:
         self._until.update({(ban.jail, ban.target): ban.until for ban in bans if ban.enforce and ban.target.realm == "net"})
         if len(self._until) > 2 * self._swept + 1024:
