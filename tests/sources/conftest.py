@@ -79,7 +79,7 @@ def append() -> Callable[[Path, bytes], None]:
     return append
 
 
-class Idle(Exception):
+class Idle(Exception):  # noqa: N818  nothing is wrong
     """The tail wants to sleep for ever."""
 
 
@@ -175,6 +175,12 @@ def hand() -> HandWaker:
 def idle() -> type[Idle]:
     """Raised out of a tail with a HandWaker that has nothing to do and nothing to wait for."""
     return Idle
+
+
+@pytest.fixture
+def descriptors() -> Callable[[], int]:
+    """How many descriptors this process has open."""
+    return lambda: len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 
 @pytest.fixture

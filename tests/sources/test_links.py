@@ -120,3 +120,19 @@ async def test_a_name_more_does_not_begin_anew(tmp_path, log, follow, append):
         append(log, b"two\n")
         chunk = await reader.chunk()
         assert (chunk.data, chunk.patterns) == (b"two\n", {str(tmp_path / "*.log"), str(other)})
+
+
+async def test_the_last_name_is_not_the_one_it_was_opened_by(tmp_path, log, follow, append):
+    """The kernel then forgets the watch; who still writes to the file is heard all the same."""
+    other = tmp_path / "other"
+    other.hardlink_to(log)
+    async with follow(log) as reader:
+        with log.open("ab", buffering=0) as writer:
+            writer.write(b"one\n")
+            assert await reader.lines(1) == [b"one\n"]
+            log.unlink()
+            other.unlink()
+            writer.write(b"two\n")
+            assert await reader.lines(1) == [b"two\n"]
+            writer.write(b"three\n")
+            assert await reader.lines(1) == [b"three\n"]

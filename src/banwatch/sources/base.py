@@ -76,11 +76,13 @@ class Event(NamedTuple):
     """
     Something happened to the watched thing, or to the entry `name` of a watched directory.
 
-    What exactly does not matter: whoever is woken looks for himself. The watch EVERYTHING means that events were lost.
+    What exactly does not matter: whoever is woken looks for himself. The watch EVERYTHING means that events were lost;
+    `over` that this watch will tell nothing any more.
     """
 
     watch: int
-    name: str
+    name: str = ""
+    over: bool = False
 
 
 EVERYTHING = -1

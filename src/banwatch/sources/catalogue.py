@@ -26,6 +26,8 @@ STALE = 60.0
 LASTING = ABSENT | {errno.EACCES, errno.EPERM, errno.ELOOP}
 """Errors that end with an event of some directory; after others the only way is to try again."""
 
+LIMITS = {errno.ENOSPC: "fs.inotify.max_user_watches", errno.EMFILE: "fs.inotify.max_user_instances"}
+
 
 @dataclass(slots=True, eq=False)
 class Followed:
@@ -34,8 +36,9 @@ class Followed:
 
     `patterns` are those that lead to it. A path that was turned to another file leaves its patterns in `former` until
     what was written before is read. `waits_for` are the files it took a path from, whose rest comes first; it is among their
-    `heirs`. `superseded`: retired, and so is one that came later. `settling`: retired and still for a while. `read_last` is
-    when it last gave something, on the waker's clock.
+    `heirs`. `moved`: it lost its name or all of them, so the line under way may never get an end. `superseded`:
+    retired, and so is one that came later. `settling`: moved, and still for a while. `read_last` is when it last gave
+    something, on the waker's clock.
     """
 
     file: LogFile
@@ -49,6 +52,7 @@ class Followed:
     error: str | None = None
     failures: int = 0
     retired: bool = False
+    moved: bool = False
     superseded: bool = False
     settling: bool = False
     read_last: float = 0.0
@@ -146,6 +150,18 @@ class Catalogue:
             self._waker.unwatch(followed.watch)
         followed.file.close()
 
+    def watch_again(self, followed: Followed) -> None:
+        """
+        Watch it anew after the kernel took the watch away.
+
+        It does so when the last name of a file is deleted, if that is not the name by which the file was opened (a hard
+        link), although its writers may go on.
+        """
+        if followed.watch is not None:
+            self.watched.pop(followed.watch, None)
+            followed.watch = None
+        self._watch(followed)
+
     def succeeded(self, followed: Followed) -> bool:
         """Whether another file has its place and is in use."""
         others = (self.leads.get(path) for path in followed.paths)
@@ -237,8 +253,8 @@ class Catalogue:
         except OSError as error:
             number = error.errno or errno.EIO
             self.unwatched[followed] = None
-            limit = "; raise fs.inotify.max_user_watches" if number == errno.ENOSPC else ""
-            followed.note = f"cannot be watched: {render_errno(number)}; looked at every {self._every:g} s{limit}"
+            remedy = f"; raise {LIMITS[number]}" if number in LIMITS else ""
+            followed.note = f"cannot be watched: {render_errno(number)}; looked at every {self._every:g} s{remedy}"
         else:
             followed.note = None
             self.unwatched.pop(followed, None)
@@ -250,16 +266,19 @@ class Catalogue:
             followed.patterns &= configured
             followed.former &= configured
             news = not followed.retired
-            followed.retired, followed.read_last = True, 0.0 if news else followed.read_last
+            if news:
+                followed.retired = followed.moved = True
+                followed.read_last = 0.0
             return news
         patterns = frozenset().union(*paths.values())
         if lost := (followed.belongs_to - patterns) & configured:
             followed.former, followed.former_until = lost, followed.file.size
         news = not followed.paths or followed.retired or bool(lost)
         followed.paths, followed.patterns = tuple(sorted(paths)), patterns
+        followed.moved &= not followed.retired
         followed.retired = followed.superseded = False
         if followed.source not in paths:
-            followed.source = followed.paths[0]
+            followed.source, followed.moved = followed.paths[0], True
             followed.file.counters = self.counters.setdefault(followed.source, Counters())
         return news
 

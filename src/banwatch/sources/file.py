@@ -101,9 +101,10 @@ class LogFile:
                 return cls(descriptor, status, resume, size)
             if lookback is None:
                 return cls(descriptor, status)
+            if size <= lookback:
+                return cls(descriptor, status, 0, size)
             # one byte early: if that is a line end, the line after it is whole
-            begin = max(0, size - lookback - 1) if size > lookback else 0
-            return cls(descriptor, status, begin, size, inside=begin > 0)
+            return cls(descriptor, status, size - lookback - 1, size, inside=True)
         except BaseException:
             os.close(descriptor)
             raise

@@ -30,6 +30,7 @@ DIRECTORY = (
     | flags.MOVE_SELF
     | flags.ONLYDIR
 )
+OVER = int(flags.IGNORED)
 
 
 class InotifyWaker(PollingWaker):
@@ -75,7 +76,7 @@ class InotifyWaker(PollingWaker):
         """Everything that happened since the last time, each thing once."""
         if self._inotify is None:
             return ()
-        return {Event(event.wd, event.name) for event in self._inotify.read(timeout=0)}
+        return {Event(event.wd, event.name, bool(event.mask & OVER)) for event in self._inotify.read(timeout=0)}
 
     async def wait(self, seconds: float | None) -> None:
         """Until an event is there to be drained, wake() is called, or the time is up."""

@@ -148,6 +148,8 @@ class Tail:
                 for followed in catalogue.files.values():
                     self._enqueue(followed)
             elif (one := catalogue.watched.get(event.watch)) is not None:
+                if event.over:
+                    catalogue.watch_again(one)
                 self._enqueue(one)
             elif catalogue.directories.concerns(event):
                 self._changed = True
@@ -159,7 +161,7 @@ class Tail:
     def _notice_time(self, now: float) -> None:
         for followed in [one for one, at in self._due.items() if at <= now]:
             del self._due[followed]
-            followed.settling = followed.retired
+            followed.settling = followed.moved
             self._enqueue(followed)
         if now >= self._polled + self._patience.every:
             self._polled = now
@@ -204,7 +206,7 @@ class Tail:
     def _reach_end(self, followed: Followed, is_over: bool, has_read: bool) -> None:
         """Let those that waited for its last byte go on; a retired file is let go of when it is certain that nothing comes."""
         self._release(followed)
-        if not followed.retired:
+        if not followed.moved:
             return
         now = self._waker.now()
         if has_read or not followed.read_last:
@@ -213,6 +215,8 @@ class Tail:
             self._drop(followed)
         elif not followed.settling:
             self._due[followed] = now + self._patience.grace
+        elif not followed.retired:
+            followed.moved = False
         elif followed.file.deleted:
             self._due[followed] = followed.read_last + self._patience.linger
         followed.settling = False
@@ -225,7 +229,9 @@ class Tail:
         one retires. A deleted one keeps its space on the disk.
         """
         is_late = now >= followed.read_last + self._patience.linger
-        return followed.superseded or (followed.file.deleted and (is_late or self._catalogue.succeeded(followed)))
+        return followed.superseded or (
+            followed.retired and followed.file.deleted and (is_late or self._catalogue.succeeded(followed))
+        )
 
     def _release(self, followed: Followed) -> None:
         for heir in followed.heirs:
