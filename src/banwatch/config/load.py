@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from banwatch.config.build import Defaults, build_daemon, build_filter, build_jail
+from banwatch.config.compiled import CompiledFilters
 from banwatch.config.files import UnreadableError, read_text, strays
 from banwatch.config.layers import Layers
 from banwatch.config.model import Config, DaemonSpec, FilterSpec, JailSpec, Mark, Problem
@@ -17,7 +18,6 @@ from banwatch.config.problem import sorted_problems
 from banwatch.config.read import Reader
 from banwatch.config.tree import Entry, NotYamlError, Null, Table, compose
 from banwatch.errors import ConfigError
-from banwatch.filter.match import Filter, compile_filter
 from banwatch.model import KINDS
 
 DIRECTORY: Final = DEFAULT_DIRECTORY
@@ -46,7 +46,7 @@ def load_config(directory: Path = DIRECTORY, shipped: Path | None = None, older:
     daemon, defaults, daemon_problems = _load_daemon(directory)
     problems += daemon_problems
     filters = _build_filters(layers.filters, layers.broken_filters, problems)
-    compiled = _compile_filters(filters, older, layers.broken_filters, problems)
+    compiled = _compile_filters(filters, shipped, older, layers.broken_filters, problems)
     kinds = {name: _kinds(filters.get(name)) for name in (*layers.filters, *layers.broken_filters)}
     specs = _build_jails(layers.jails, layers.broken_jails, problems, defaults, kinds)
     _refuse_shared_sets(specs, layers.broken_jails, problems)
@@ -106,20 +106,25 @@ def _build_filters(entries: Mapping[str, Entry], broken: Breakages, problems: li
 
 
 def _compile_filters(
-    specs: Mapping[str, FilterSpec], older: Config | None, broken: Breakages, problems: list[Problem]
-) -> dict[str, Filter]:
-    """The filters that compile, of those whose files have no problems already."""
-    compiled = {}
+    specs: Mapping[str, FilterSpec], shipped: Path, older: Config | None, broken: Breakages, problems: list[Problem]
+) -> CompiledFilters:
+    """
+    The filters that compile, of those whose files have no problems already.
+
+    What is shipped is known to compile, and has time until it is needed: most hosts run few of the services there are.
+    """
+    compiled = CompiledFilters(specs)
     for name, spec in specs.items():
-        try:
-            same = older is not None and older.filters.get(name) == spec
-            found = older.compiled[name] if older is not None and same else compile_filter(spec)
-        except ConfigError as error:
-            problems += error.problems
-            broken.setdefault(name, []).extend(error.problems)
-        else:
-            if name not in broken:
-                compiled[name] = found
+        if older is not None and older.filters.get(name) == spec:
+            compiled.take_over(name, older.compiled)
+        elif any(not mark.file.startswith(f"{shipped}/") for mark in spec.marks.values()):
+            try:
+                compiled[name]
+            except ConfigError as error:
+                problems += error.problems
+                broken.setdefault(name, []).extend(error.problems)
+    for name in broken:
+        compiled.drop(name)
     return compiled
 
 
