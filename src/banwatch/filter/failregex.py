@@ -14,7 +14,7 @@ from typing import Final
 
 from banwatch.filter.tree import looks_back, parse, refers
 
-IP4: Final = r"(?<![0-9.])[0-9]{1,3}+\.[0-9]{1,3}+\.[0-9]{1,3}+\.[0-9]{1,3}+(?![0-9])"
+IP4: Final = r"(?<![0-9.])[0-9.]{6,14}[0-9](?![0-9])"
 IP6: Final = r"[0-9a-fA-F]{0,4}:[0-9a-fA-F:]*[0-9a-fA-F:](?:\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})?(?:%[0-9a-zA-Z._-]+)?"
 _HOST: Final = rf"\[?(?P<ip>{IP4}|{IP6})\]?"
 _CIDR: Final = r"(?P<cidr>[0-9]{1,3})"

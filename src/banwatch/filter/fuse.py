@@ -32,7 +32,7 @@ class Fused(NamedTuple):
 def fuse(sources: Sequence[str]) -> Fused:
     """One regex for all."""
     fused = Fused("", {})
-    joined = _join([(number, split_atoms(source)) for number, source in enumerate(sources)], fused.branches)
+    joined = _join([(number, split_atoms(ease_options(source))) for number, source in enumerate(sources)], fused.branches)
     return fused._replace(source=joined.removeprefix("(?:").removesuffix(")"))
 
 
@@ -43,6 +43,25 @@ def rename_groups(source: str, prefix: str) -> str:
         return f"{found['open']}{prefix}{found['name']}" if found["open"] else found[0]
 
     return _NAMED.sub(replace, source)
+
+
+def ease_options(source: str) -> str:
+    """`source` with `(?:x|)` for each `(?:x)?`: the same, but the engine has a quick glance at alternatives, and none at repeats."""
+    out: list[str] = []
+    plain: list[bool] = []
+    place = 0
+    while place < len(source):
+        atom = _ATOM.match(source, place)
+        assert atom is not None
+        place = atom.end()
+        if atom[0] == "(":
+            plain.append(source.startswith("?:", place))
+        if atom[0] == ")" and plain.pop() and source.startswith("?", place) and source[place + 1 : place + 2] not in ("?", "+"):
+            out.append("|)")
+            place += 1
+        else:
+            out.append(atom[0])
+    return "".join(out)
 
 
 def split_atoms(source: str) -> tuple[str, ...]:
@@ -96,9 +115,9 @@ def _unfold(branch: _Branch) -> list[_Branch]:
     A branch that begins with a plain character is passed over at a glance where a line has another one.
     """
     number, atoms = branch
-    if not atoms or not (atoms[0].startswith("(?:") and atoms[0].endswith(")?")):
+    if not atoms or not (atoms[0].startswith("(?:") and atoms[0].endswith("|)")):
         return [branch]
-    optional = words(parse(atoms[0][:-1], 0))
+    optional = words(parse(f"{atoms[0][:-2]})", 0))
     if optional is None or len(optional) != 1:
         return [branch]
     return [(number, (re.escape(optional[0]), *atoms[1:])), (number, atoms[1:])]

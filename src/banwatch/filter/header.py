@@ -20,8 +20,8 @@ from banwatch.filter.tree import parse, stays_within
 
 _HEAD: Final = rf"(?:<[0-9]{{1,3}}>)?(?P<date>{SYSLOG.pattern}) \S++ "
 TAG_TEXT: Final = r"[^\s\[\]:]+"
-_PROGRAM: Final = r"(?P<writer>(?P<program>{})(?:\[[^\]\s]+\])?): ?"
-_UPTIME: Final = r"(?:\[ *[0-9]+\.[0-9]+\] )?"
+_PROGRAM: Final = r"(?P<writer>(?P<program>{})(?:\[[^\]\s]++\]|)): ?"
+_UPTIME: Final = r"(?:\[ *[0-9]+\.[0-9]+\] |)"
 REPEATED: Final = r"message repeated (?P<times>[0-9]{1,9}) times: \[ ?"
 
 

@@ -197,6 +197,8 @@ def _piece(op: Any, argument: Any, folded: bool) -> Lead:
         inner = _group(_lead(repeated, folded))
         if inner.whole and most <= 4:
             return Lead(inner.regex + b"{%d,%d}" % (fewest, most), True, inner.least * fewest)
+        if inner.whole and fewest <= 4 and len(repeated) == 1 and repeated[0][0] is tree.IN:
+            return Lead(inner.regex + b"{%d,}" % fewest, True, 0)
         return inner._replace(whole=False) if fewest else _NOTHING
     # What looks around is left out: then more matches, never less.
     return Lead(b"", op in tree.ASSERTS or (op is tree.AT and argument not in tree.AT_ENDS), 0)
