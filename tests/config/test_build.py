@@ -300,7 +300,21 @@ def test_a_filter_with_nothing_in_it():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("header: json", 'f.yaml:1: header[0]: expected syslog, none or a regex (json is not supported yet), got "json"'),
+        (
+            "failfields: {auth: {status: '401'}}",
+            "f.yaml:1: failfields.auth: expected a list of mappings of fields, each with a regex for its "
+            "whole value or null where it must be absent, like [{status: '401'}], got \"{status: 401}\"",
+        ),
+        (
+            "failfields: {auth: [status]}",
+            "f.yaml:1: failfields.auth[0]: expected a mapping of fields, each with a regex, like {status: '401'}, got \"status\"",
+        ),
+        (
+            "failfields: {auth: [{a..b: x}]}",
+            'f.yaml:1: failfields.auth[0].a..b: expected a field like status or request.remote_ip, got "a..b"',
+        ),
+        ("fields: {ip: [a, '']}", 'f.yaml:1: fields.ip[1]: expected a field like status or request.remote_ip, got nothing'),
+        ("fields: {host: a}", "f.yaml:1: fields.host: unknown key; expected ip, login, date or session"),
         ("failregex:\n- ^a", 'f.yaml:2: failregex: expected a mapping of kinds, each with its regexes, got "[^a]"'),
         ("failregex:\n  aut: [x]", "f.yaml:2: failregex.aut: unknown key; did you mean auth?"),
         ("failregex:\n  auth:\n    - ^F: <HOST>", "f.yaml:3: failregex.auth[0]: quote this regex: it contains `: `"),

@@ -162,7 +162,7 @@ class Summary:
 
     def __init__(self, spec: FilterSpec, filter_: Filter) -> None:
         self._name = spec.name
-        self._regexes = [(name_regex(p.kind, p.index, p.hint), p.written) for p in filter_.patterns]
+        self._regexes = [(name_regex(p.kind, p.index, p.hint), p.written) for p in filter_.rules]
         self._hits = Counter[str]()
         self._kinds = Counter[str]()
         self.matched = self.missed = 0

@@ -9,9 +9,9 @@ from pathlib import Path
 from banwatch.config.model import Config, Example, FilterSpec, JailSpec, Mark, Problem
 from banwatch.config.ports import render_ports
 from banwatch.config.problem import sorted_problems
-from banwatch.filter.match import Filter
+from banwatch.filter.match import Filter, name_regex
 from banwatch.filter.scan import Lens, Scanner
-from banwatch.model import SUCCESS, Match
+from banwatch.model import Match
 
 Listening = frozenset[tuple[str, int]]
 
@@ -98,15 +98,16 @@ def _regexes(spec: FilterSpec) -> Iterator[tuple[str, Mark]]:
     lists = [(f"failregex.{kind}", regexes) for kind, regexes in spec.failregex.items()]
     lists += [(f"hintregex.{kind}", regexes) for kind, regexes in spec.hintregex.items()]
     lists.append(("successregex", spec.successregex))
-    for path, regexes in lists:
+    entries = [(f"failfields.{kind}", found) for kind, found in spec.failfields.items()]
+    entries += [(f"hintfields.{kind}", found) for kind, found in spec.hintfields.items()]
+    entries.append(("successfields", spec.successfields))
+    for path, regexes in (*lists, *entries):
         for index in range(len(regexes)):
             yield f"{path}[{index}]", spec.marks[f"{path}[{index}]"]
 
 
 def _path(match: Match) -> str:
-    if match.kind == SUCCESS:
-        return f"successregex[{match.regex}]"
-    return f"{'hintregex' if match.hint else 'failregex'}.{match.kind}[{match.regex}]"
+    return name_regex(match.kind, match.regex, match.hint)
 
 
 def _differences(example: Example, match: Match | None) -> Iterable[tuple[str, str]]:

@@ -20,6 +20,7 @@ INTERFACE = 'a network interface like "eth0"'
 SET = "the stem of existing sets: 1 to 29 of letters, digits, _ . : and -, not beginning with -"
 LOOPBACK = 'a loopback address like "127.0.0.1"'
 REGEX = "a regex in single quotes"
+FIELD = "a field like status or request.remote_ip"
 
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_.-]{1,64}")
 _SET = re.compile(r"(?!-)[A-Za-z0-9_.:-]{1,29}")
@@ -123,10 +124,15 @@ def parse_regex(text: str) -> str:
 
 
 def parse_header(text: str) -> str:
-    """`syslog`, `none` or a regex; `json` is a word for later and would otherwise be taken for a regex."""
-    if text == "json":
-        raise UnfitError("syslog, none or a regex (json is not supported yet)", text)
+    """`syslog`, `none`, `json` or a regex."""
     return parse_regex(text)
+
+
+def parse_field(text: str) -> str:
+    """Where a field is in an object of JSON: `status`, `request.remote_ip`."""
+    if not text.isprintable() or not all(text.split(".")):
+        raise UnfitError(FIELD, text)
+    return text
 
 
 def parse_path(text: str) -> str:

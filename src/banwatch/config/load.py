@@ -169,7 +169,7 @@ def _break_watchers(specs: Sequence[JailSpec], jails: Breakages, filters: Breaka
 
 def _kinds(spec: FilterSpec | None) -> frozenset[str]:
     """The kinds a filter can find; of a filter with problems, which cannot be known, all."""
-    return frozenset(KINDS) if spec is None else frozenset((*spec.failregex, *spec.hintregex))
+    return frozenset(KINDS) if spec is None else frozenset((*spec.failregex, *spec.hintregex, *spec.failfields, *spec.hintfields))
 
 
 def _unusable(daemon_problems: Sequence[Problem], jails: Mapping[str, JailSpec]) -> str | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Enabled = Literal["auto", "true", "false"]
 Wanted = Literal["auto", "journal", "logs"]
 PortRange = tuple[int, int]
+Conditions = Mapping[str, str | None]
 
 
 class Mark(NamedTuple):
@@ -128,8 +129,10 @@ class Example:
 @dataclass(frozen=True, slots=True)
 class FilterSpec:
     """
-    A filter as written. `header` is a list of names (syslog, none) or regexes, tried in order; `failregex` and `hintregex`
-    go by kind. `marks` knows the line of each entry by its path ("failregex.auth[0]").
+    A filter as written. `header` is a list of names (syslog, none, json) or regexes, tried in order; `failregex` and `hintregex`
+    go by kind. `fields` are the places of ip, login, date and session in an object; `failfields` and its like hold mappings of
+    a field to the regex of its value, None where it has to be absent. `marks` knows the line of each entry by its path
+    ("failregex.auth[0]").
     """
 
     name: str
@@ -141,6 +144,10 @@ class FilterSpec:
     hintregex: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     successregex: tuple[str, ...] = ()
     ignoreregex: tuple[str, ...] = ()
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    failfields: Mapping[str, tuple[Conditions, ...]] = field(default_factory=dict)
+    hintfields: Mapping[str, tuple[Conditions, ...]] = field(default_factory=dict)
+    successfields: tuple[Conditions, ...] = ()
     examples: tuple[Example, ...] = ()
     marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
 

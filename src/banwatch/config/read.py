@@ -177,7 +177,11 @@ class Reader:
         if not isinstance(node, Items):
             self.complain(node.mark, path, each.expected, render_node(node))
             return _MISSING
-        return tuple(self.fields(item, each.item, f"{path}[{index}]", item.mark) for index, item in enumerate(node.items))
+        return self._all(self._entry(item, each.item, f"{path}[{index}]") for index, item in enumerate(node.items))
+
+    def _entry(self, node: Node, item: Fields | Named, path: str) -> Any:
+        self.marks[path] = node.mark
+        return self.value(node, item, path, node.mark)
 
     def _all(self, values: Iterable[Any]) -> Any:
         read = tuple(values)

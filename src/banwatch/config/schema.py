@@ -65,7 +65,7 @@ class Named(NamedTuple):
 class Each(NamedTuple):
     """A list of mappings."""
 
-    item: Fields
+    item: "Fields | Named"
     expected: str
 
 
@@ -88,6 +88,10 @@ def _choice(*words: str, null: bool = False, but: str = "") -> Scalar:
 
 def _by_kind(about: str) -> Fields:
     return Fields({kind: Key(Regexes(), about) for kind in KINDS}, "a mapping of kinds, each with its regexes")
+
+
+def _conditions_by_kind(about: str) -> Fields:
+    return Fields({kind: Key(_ENTRIES, about) for kind in KINDS}, "a mapping of kinds, each with its mappings of fields")
 
 
 _TEXT = Scalar("text", to.parse_text)
@@ -192,6 +196,26 @@ EXAMPLE = Fields(
     "an example like {log: '…', auth: {ip: 192.0.2.7}}",
 )
 
+_WHERE = Regexes(to.parse_field, "a field like request.remote_ip, or a list of them")
+_PLACES = Fields(
+    {
+        "ip": Key(_WHERE, "the address, also with a port"),
+        "login": Key(_WHERE, "the login"),
+        "date": Key(_WHERE, "the date: any that is known, or seconds (milliseconds, …) since 1970"),
+        "session": Key(_WHERE, "what the lines of one session have in common"),
+    },
+    "a mapping like {ip: request.remote_ip, login: user_id}",
+)
+_ENTRIES = Each(
+    Named(
+        to.parse_field,
+        Scalar(to.REGEX, to.parse_regex),
+        "a mapping of fields, each with a regex, like {status: '401'}",
+        nulls=True,
+    ),
+    "a list of mappings of fields, each with a regex for its whole value or null where it must be absent, like [{status: '401'}]",
+)
+
 FILTER = Fields(
     {
         "description": Key(_TEXT, "one line about it", default=""),
@@ -201,8 +225,9 @@ FILTER = Fields(
             without="any program",
         ),
         "header": Key(
-            Regexes(to.parse_header, "syslog, none, a regex, or a list of them"),
-            "what stands before the message: `syslog`, `none`, or a regex, which may have `<DATE>` in it; tried in order",
+            Regexes(to.parse_header, "syslog, none, json, a regex, or a list of them"),
+            "what stands before the message: `syslog`, `none`, or a regex, which may have `<DATE>` in it; tried in order. "
+            "`json` is for objects of JSON, which stand alone or, if another one is in the list too, behind that",
             default=("syslog",),
         ),
         "date": Key(_TEXT, "format of the date, like '%Y-%m-%d %H:%M:%S'", without="any that is known"),
@@ -212,6 +237,18 @@ FILTER = Fields(
             "as failregex, for lines about an attempt that another line of the session tells of too: together they count once",
         ),
         "successregex": Key(Regexes(), "lines that tell of a good login", default=()),
+        "fields": Key(
+            _PLACES,
+            "where these are in objects of JSON; of several fields the first that is filled",
+        ),
+        "failfields": Key(
+            _conditions_by_kind("objects of JSON that tell of such a failure"),
+            "as failregex, for objects of JSON",
+        ),
+        "hintfields": Key(
+            _conditions_by_kind("objects of JSON that tell again of such a failure"), "as hintregex, for objects of JSON"
+        ),
+        "successfields": Key(_ENTRIES, "objects of JSON that tell of a good login", default=()),
         "ignoreregex": Key(Regexes(), "lines that are none of these", default=()),
         "examples": Key(
             Each(EXAMPLE, "a list of examples"),

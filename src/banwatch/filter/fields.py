@@ -14,7 +14,6 @@ have tags in it. Of a line only what is needed to see that no entry can match is
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 
 from banwatch.address import canonical_ip
@@ -119,7 +118,7 @@ def _compile_entry(
     key: str, written: Mapping[str, str | None], where: Mapping[str, tuple[FieldPath, ...]], report: Report
 ) -> Entry:
     conditions = []
-    needles = []
+    needles: list[tuple[int, Needle]] = []
     tags: set[str] = set()
     for name, text in written.items():
         try:

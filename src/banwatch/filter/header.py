@@ -64,8 +64,6 @@ def compile_header(text: str, formats: DateFormats, dated: bool, program: str | 
     Raises:
         PatternError: it is none of these.
     """
-    if text == "json":
-        raise PatternError("syslog, none or a regex; json is not supported yet")
     if text == "none":
         return Header(None, False, "", "", None, None, re.compile(f"(?P<date>{formats.pattern})") if dated else None)
     if text == "syslog":

@@ -8,7 +8,7 @@ the other way is a shortcut for; tests hold the two against each other.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple
@@ -18,6 +18,7 @@ from banwatch.config.model import FilterSpec, Mark, Problem
 from banwatch.errors import ConfigError
 from banwatch.filter.dates import KNOWN, SYSLOG, DateFormats, DateReader, parse_format
 from banwatch.filter.failregex import COMMON, Pattern, PatternError, compile_pattern, compile_regex, expand_tags
+from banwatch.filter.fields import FIELDS, Entry, RecordReader, Records, Told, compile_records
 from banwatch.filter.fuse import fuse
 from banwatch.filter.header import REPEATED, Header, compile_header
 from banwatch.filter.prefilter import Needle, find_needles
@@ -76,6 +77,12 @@ class Filter:
     ignore: tuple[re.Pattern[str], ...]
     formats: DateFormats
     needles: tuple[Needle, ...]
+    records: Records | None = None
+
+    @property
+    def rules(self) -> tuple[Pattern | Entry, ...]:
+        """Everything that gives a Match, regexes first."""
+        return (*self.patterns, *(self.records.entries if self.records is not None else ()))
 
 
 def compile_filter(spec: FilterSpec) -> Filter:
@@ -104,6 +111,8 @@ def compile_filter(spec: FilterSpec) -> Filter:
             program = None
     headers = []
     for number, text in enumerate(spec.header):
+        if text == "json":
+            continue
         try:
             headers.append(compile_header(text, formats, spec.date is not None, program))
         except PatternError as error:
@@ -123,11 +132,16 @@ def compile_filter(spec: FilterSpec) -> Filter:
             ignore.append(compile_regex(expand_tags(text)))
         except PatternError as error:
             report(f"ignoreregex[{number}]", error, text)
+    records = compile_records(spec, report)
+    if patterns and set(spec.header) == {"json"}:
+        report("header", PatternError("another one besides, because there are regexes"), "json")
     if problems:
         count = len(problems)
         raise ConfigError(f"filter {spec.name}: {count} problem{'s' if count > 1 else ''}", problems=sorted(problems[:]))
     forms = tuple(_form(header, patterns, bool(ignore)) for header in headers)
-    return Filter(spec.name, forms, tuple(patterns), tuple(ignore), formats, find_needles(headers, patterns))
+    needles = find_needles(headers, patterns) if patterns or records is None else ()
+    needles += records.needles if records is not None else ()
+    return Filter(spec.name, forms, tuple(patterns), tuple(ignore), formats, needles, records)
 
 
 def _lists(spec: FilterSpec) -> list[tuple[str, str, bool, tuple[str, ...]]]:
@@ -302,12 +316,15 @@ class Matcher:
 
     def fits(self, text: str) -> bool:
         """Whether a line has the header that the filter asks for, so that its patterns are tried."""
+        return any(True for _ in self.bodies(text, 0, len(text)))
+
+    def bodies(self, text: str, start: int, end: int) -> Iterator[tuple[float | None, "Body"]]:
+        """For each header that the line has: its date, and what is behind it."""
         for head, _, _, _, form, reader in self._steps:
             head.forget()
-            behind = self._read_head(form, head, reader, text, 0, len(text))
-            if behind >= 0 and self._split(form, head, text, behind, len(text)) is not None:
-                return True
-        return False
+            behind = self._read_head(form, head, reader, text, start, end)
+            if behind >= 0 and (body := self._split(form, head, text, behind, end)) is not None:
+                yield head.at, body
 
     def _read_head(self, form: Form, head: Head, reader: DateReader, text: str, start: int, end: int) -> int:
         """Fills `head`; where the head of this line ends, -1 if it has another header."""
@@ -427,11 +444,49 @@ def is_seconds(text: str) -> bool:
     return text[2:3] == "." and text < "61" and text.isascii() and text[:2].isdigit() and text[3:].isdigit()
 
 
+class RecordMatcher(Matcher):
+    """The same for a filter that names fields: of a line, or of what is behind its header, if that is an object of JSON."""
+
+    def __init__(self, lens: int, filter_: Filter, records: Records, zone: tzinfo | None) -> None:
+        super().__init__(lens, filter_, zone)
+        self._records = RecordReader(lens, filter_.name, records, DateReader(filter_.formats, zone))
+
+    def begin(self, now: float) -> None:
+        """From here on `now` decides the year of dates that have none."""
+        super().begin(now)
+        self._records.begin(now)
+
+    def match(self, text: str, start: int, end: int, offset: int) -> Match | None:
+        """What the line text[start:end] gives, if anything."""
+        if text.startswith("{", start, end):
+            return self._read(Body(text[start:end], 1, None), None, text[start:end], offset)
+        if self._steps and text.find("{", start, end) >= 0:
+            for at, body in self.bodies(text, start, end):
+                if body.message.startswith("{"):
+                    return self._read(body, at, text[start:end], offset)
+        return super().match(text, start, end, offset)
+
+    def fits(self, text: str) -> bool:
+        """Whether a line is of the form that the filter asks for, so that its patterns are tried."""
+        return text.startswith("{") or super().fits(text)
+
+    def _read(self, body: "Body", at: float | None, line: str, offset: int) -> Match | None:
+        if any(regex.search(body.message) for regex in self._filter.ignore):
+            return None
+        return self._records.read(body.message, Told(at, body.times, body.session, line, offset))
+
+
+def make_matcher(lens: int, filter_: Filter, zone: tzinfo | None) -> Matcher:
+    """What applies the filter to the lines of one log."""
+    return Matcher(lens, filter_, zone) if filter_.records is None else RecordMatcher(lens, filter_, filter_.records, zone)
+
+
 def name_regex(kind: str, index: int, hint: bool) -> str:
-    """Where a regex stands in its filter, as configuration messages name it: "failregex.auth[0]"."""
+    """Where a regex stands in its filter, as configuration messages name it: "failregex.auth[0]", or "failfields.auth[0]"."""
+    form = "fields" if index >= FIELDS else "regex"
     if kind == SUCCESS:
-        return f"successregex[{index}]"
-    return f"{'hintregex' if hint else 'failregex'}.{kind}[{index}]"
+        return f"success{form}[{index % FIELDS}]"
+    return f"{'hint' if hint else 'fail'}{form}.{kind}[{index % FIELDS}]"
 
 
 class Body(NamedTuple):

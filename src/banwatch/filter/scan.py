@@ -5,7 +5,7 @@ from datetime import tzinfo
 from heapq import merge
 from typing import Final, NamedTuple
 
-from banwatch.filter.match import Filter, Matcher
+from banwatch.filter.match import Filter, make_matcher
 from banwatch.filter.prefilter import RePrefilter
 from banwatch.model import Chunk, Match
 
@@ -44,7 +44,7 @@ class Scanner:
         for lens in lenses:
             check_encoding(lens.encoding)
         self._encodings = tuple(lens.encoding for lens in lenses)
-        self._matchers = tuple(Matcher(index, lens.filter, lens.zone) for index, lens in enumerate(lenses))
+        self._matchers = tuple(make_matcher(index, lens.filter, lens.zone) for index, lens in enumerate(lenses))
         self._dense = [False] * len(lenses)
         self._prefilters = tuple(RePrefilter(lens.filter.needles) for lens in lenses)
 
