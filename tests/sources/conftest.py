@@ -14,7 +14,8 @@ import pytest
 
 from banwatch.model import Chunk
 from banwatch.sources.base import Event
-from banwatch.sources.tail import Patience, Tail
+from banwatch.sources.tail import Tail
+from banwatch.sources.turns import Patience
 
 LONG = 20.0
 """Seconds until a test gives up waiting for something that takes a millisecond."""

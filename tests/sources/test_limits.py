@@ -10,7 +10,7 @@ import pytest
 from banwatch.sources import file as file_module
 from banwatch.sources import inotify as inotify_module
 from banwatch.sources.base import EVERYTHING, Event
-from banwatch.sources.tail import FAILURES, Patience
+from banwatch.sources.turns import FAILURES, Patience
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Logs that may not be read, for a while."""
 
-from banwatch.sources.tail import Patience
+from banwatch.sources.turns import Patience
 
 
 async def test_a_file_that_may_not_be_read(unprivileged, follow, append):

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from banwatch.model import Position
-from banwatch.sources.tail import Patience, Tail
+from banwatch.sources.tail import Tail
+from banwatch.sources.turns import Patience
 
 
 @pytest.fixture

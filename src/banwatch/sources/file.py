@@ -9,6 +9,7 @@ bytes early, and what stood there must still stand there. If it does not, or if 
 import errno
 import os
 import stat
+from collections import deque
 from typing import NamedTuple, Self
 
 from banwatch.errors import SourceError
@@ -25,6 +26,23 @@ class Identity(NamedTuple):
 
     device: int
     inode: int
+
+
+class Mark(NamedTuple):
+    """A place where the reading had come to, and the last bytes before it."""
+
+    offset: int
+    before: bytes
+
+
+class Trace:
+    """What is remembered of one content of a file, from one truncation to the next: its first bytes, and the last marks."""
+
+    __slots__ = ("head", "marks")
+
+    def __init__(self) -> None:
+        self.head = b""
+        self.marks: deque[Mark] = deque(maxlen=8)
 
 
 class Piece(NamedTuple):
@@ -66,19 +84,18 @@ class LogFile:
         stood: up to here it had grown when the daemon looked first; what comes after is live.
         offset: where the next unread byte is.
         more: False when the last read() came to the end of the file.
+        traces: what it had, the content of now first, then that before the last truncation.
         counters: of whoever has the file; truncations, too_long and unfinished are counted here.
     """
 
-    def __init__(self, descriptor: int, status: os.stat_result, offset: int = 0, stood: int = 0, *, inside: bool = False) -> None:
+    def __init__(self, descriptor: int, status: os.stat_result, offset: int = 0, stood: int = 0) -> None:
         self.descriptor = descriptor
         self.identity = identity(status)
         self.stood = stood
         self.counters = Counters()
-        self._known = b""
-        self._cutter = Cutter(offset, inside=inside)
         self._hole = False
-        self.more = True
-        self._remember()
+        self.traces: tuple[Trace, ...] = (Trace(),)
+        self._begin(offset)
 
     @classmethod
     def open(cls, path: str, *, lookback: int | None = None, resume: int | None = None) -> Self:
@@ -103,8 +120,9 @@ class LogFile:
                 return cls(descriptor, status)
             if size <= lookback:
                 return cls(descriptor, status, 0, size)
-            # one byte early: if that is a line end, the line after it is whole
-            return cls(descriptor, status, size - lookback - 1, size, inside=True)
+            file = cls(descriptor, status, 0, size)
+            file.seek(size - lookback)
+            return file
         except BaseException:
             os.close(descriptor)
             raise
@@ -131,6 +149,14 @@ class LogFile:
         """No name of it is left anywhere."""
         return os.fstat(self.descriptor).st_nlink == 0
 
+    def peek(self, offset: int, size: int) -> bytes:
+        """Bytes from any place, as they are now."""
+        return os.pread(self.descriptor, size, offset)
+
+    def seek(self, offset: int) -> None:
+        """Go on with the first line that starts there or later."""
+        self._begin(offset - 1, inside=True)  # one byte early: if that is a line end, the line after it is whole
+
     def read(self, size: int) -> Piece | None:
         """
         The lines within the next `size` bytes at most (none, if no line ends there); None at the end of the file.
@@ -144,16 +170,17 @@ class LogFile:
         live = at >= self.stood
         begin = len(known)
         whole = begin + (size if live else min(size, self.stood - at))
-        block = os.pread(self.descriptor, whole, at - begin)
+        block = self.peek(at - begin, whole)
         if not block.startswith(known):
             return self._rewind()
         self.more = len(block) == whole
         if len(block) == begin:
             return None
-        self._known = block[-KNOWN:]
         if self._hole:
             begin = self._pass_hole(block, begin)
-        return self._piece(self._cutter.feed(block, begin), live)
+        data = self._cutter.feed(block, begin)
+        self._remember(block[-KNOWN:])
+        return self._piece(data, live)
 
     def finish(self) -> Piece | None:
         """The last line without its end, if there is one: nobody is going to finish it."""
@@ -177,15 +204,24 @@ class LogFile:
         self.counters.truncations += 1
         last = self.finish() or Piece(b"", 0, self.position, True)
         self.stood = 0
-        self._cutter = Cutter(_first_data(self.descriptor))
-        self._hole = self.more = True
-        self._remember()
+        self.traces = (Trace(), self.traces[0])
+        self._begin(_first_data(self.descriptor))
+        self._hole = True
         return last
 
-    def _remember(self) -> None:
+    def _begin(self, offset: int, *, inside: bool = False) -> None:
+        self.more = True
+        self._cutter = Cutter(offset, inside=inside)
+        known = min(offset, KNOWN)
+        self._remember(self.peek(offset - known, known))
+
+    def _remember(self, known: bytes) -> None:
         """Have what stands before the place of reading at hand, for the next read to compare."""
-        known = min(self.offset, KNOWN)
-        self._known = os.pread(self.descriptor, known, self.offset - known)
+        self._known = known
+        trace = self.traces[0]
+        trace.marks.append(Mark(self.offset, known))
+        if len(trace.head) < KNOWN:
+            trace.head = self.peek(0, KNOWN)
 
     def _pass_hole(self, block: bytes, begin: int) -> int:
         """
