@@ -46,7 +46,7 @@ def rename_groups(source: str, prefix: str) -> str:
 
 
 def ease_options(source: str) -> str:
-    """`source` with `(?:x|)` for each `(?:x)?`: the same, but the engine has a quick glance at alternatives, and none at repeats."""
+    """`source` with `(?:x|)` for each `(?:x)?`: the same, but at alternatives the engine has a quick glance first."""
     out: list[str] = []
     plain: list[bool] = []
     place = 0
