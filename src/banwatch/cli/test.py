@@ -236,5 +236,5 @@ def _now(text: str) -> float:
 def _zone(text: str) -> tzinfo:
     try:
         return ZoneInfo(text)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
         raise argparse.ArgumentTypeError(f"expected a time zone like Europe/Berlin or UTC, got {text!r}") from None
