@@ -59,6 +59,12 @@ def test_the_first_one_wins():
     assert first_by_fusing(sources, "abcd") == (0, 3, {"x": "c"})
 
 
+def test_a_group_at_the_beginning_stays_with_its_branch():
+    """Each branch has its own groups, also where all begin with the same one."""
+    sources = ("(?P<session>)ab", "(?P<session>)ac")
+    assert first_by_fusing(sources, "ac") == first_by_trying(sources, "ac") == (1, 2, {"session": ""})
+
+
 def test_a_beginning_that_can_match_in_two_ways_is_not_shared():
     """Else the second branch would win with the first way, before the first branch could try the second."""
     sources = ["(?:a|ab)c", "(?:a|ab)b"]

@@ -138,9 +138,10 @@ def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _is_plain(atoms: tuple[str, ...]) -> bool:
-    """Whether the atoms match some words only, none of which begins with another one."""
-    found = words(parse("".join(atoms), 0))
-    if found is None or len(set(found)) < len(found):
+    """Whether the atoms match some words only, none of which begins with another one, and no group of a branch is among them."""
+    source = "".join(atoms)
+    found = words(parse(source, 0))
+    if found is None or any(name["open"] for name in _NAMED.finditer(source)) or len(set(found)) < len(found):
         return False
     ordered = sorted(found)
     return not any(after.startswith(before) for before, after in pairwise(ordered))
