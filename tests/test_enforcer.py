@@ -14,14 +14,6 @@ def ban_of(number, until=600.0):
     return Ban("sshd", Target("net", f"192.0.2.{number}"), "ip", 0.0, until)
 
 
-class RefusedError(FirewallError):
-    """As a backend tells which entries failed."""
-
-    def __init__(self, failed):
-        super().__init__("refused")
-        self.failed = failed
-
-
 class Scripted:
     """A firewall that remembers its calls and fails as often as it is told to."""
 
@@ -44,7 +36,7 @@ class Scripted:
         for _, target in failed:
             self.fail[target.who] -= 1
         if failed:
-            raise RefusedError(failed)
+            raise FirewallError("refused", failed=failed)
 
 
 @pytest.fixture
@@ -53,7 +45,7 @@ def world():
     firewall, done, given_up = Scripted(), [], []
     enforcer = Enforcer(
         firewall,
-        lambda change, at: done.append(change),
+        lambda changes, at: done.extend(changes),
         lambda change, error: given_up.append((change, error.message)),
         clock=lambda: 5.0,
         retries=(0.0, 0.0),

@@ -1,7 +1,5 @@
 """reporter.py: what is a fact is told, once, and nothing else."""
 
-import dataclasses
-
 import pytest
 
 from banwatch.config.model import LogSpec
@@ -35,9 +33,9 @@ def test_a_ban_and_its_end(tell):
     make, told = tell
     reporter = make()
     assert not reporter.in_force(BAN)
-    reporter.done(BAN, 100.5)
+    reporter.done([BAN], 100.5)
     assert reporter.in_force(BAN)
-    reporter.done(Unban(BAN, 700.0, "expired"), 700.0)
+    reporter.done([Unban(BAN, 700.0, "expired")], 700.0)
     assert not reporter.in_force(BAN)
     assert told() == [
         "WARNING [sshd] Ban 192.0.2.7",
@@ -46,13 +44,12 @@ def test_a_ban_and_its_end(tell):
     ]
 
 
-def test_renewing_is_no_news_and_prolonging_is_no_second_ban(tell):
-    """The same ban put in again is silent; a later end is told as such."""
+def test_prolonging_is_no_second_ban(tell):
+    """A later end is told as such."""
     make, told = tell
     reporter = make()
     reporter.adopted([BAN])
-    reporter.done(BAN, 200.0)
-    reporter.done(dataclasses.replace(BAN, until=900.0), 300.0)
+    reporter.done([BAN._replace(until=900.0)], 300.0)
     assert [line.split(" who=")[0] for line in told()] == [
         "INFO [banwatch] bans found in the kernel bans=1",
         "INFO [sshd] ban prolonged",
@@ -64,9 +61,9 @@ def test_nobody_is_led_to_believe_in_protection(tell, enforce):
     """A dry run and a jail that only looks on say what they would do."""
     make, told = tell
     reporter = make(dry_run=enforce)
-    ban = dataclasses.replace(BAN, enforce=enforce)
-    reporter.done(ban, 100.0)
-    reporter.done(Unban(ban, 700.0, "expired"), 700.0)
+    ban = BAN._replace(enforce=enforce)
+    reporter.done([ban], 100.0)
+    reporter.done([Unban(ban, 700.0, "expired")], 700.0)
     assert [told()[0], told()[2]] == ["WARNING [sshd] Would ban 192.0.2.7", "WARNING [sshd] Would unban 192.0.2.7"]
     assert not reporter.in_force(ban)
 
@@ -74,7 +71,7 @@ def test_nobody_is_led_to_believe_in_protection(tell, enforce):
 def test_a_login(tell):
     """A login is named as one."""
     make, told = tell
-    make().done(dataclasses.replace(BAN, target=Target("login", "bob"), by="login"), 100.0)
+    make().done([BAN._replace(target=Target("login", "bob"), by="login")], 100.0)
     assert told()[0] == "WARNING [sshd] Ban login:bob"
 
 
@@ -82,16 +79,16 @@ def test_what_was_over_before_it_was_decided(tell):
     """A ban found while catching up whose end is past is mentioned, and its end is not."""
     make, told = tell
     reporter = make()
-    ban = dataclasses.replace(BAN, enforce=False)
-    reporter.done(ban, 800.0)
-    reporter.done(Unban(ban, 800.0, "expired"), 800.0)
+    ban = BAN._replace(enforce=False)
+    reporter.done([ban], 800.0)
+    reporter.done([Unban(ban, 800.0, "expired")], 800.0)
     assert [line.split(" who=")[0] for line in told()] == ["INFO [sshd] ban would be over already"]
 
 
 def test_what_was_never_told_does_not_end(tell):
     """A ban lifted before the kernel had it was never a fact."""
     make, told = tell
-    make().done(Unban(BAN, 101.0, "by command"), 101.0)
+    make().done([Unban(BAN, 101.0, "by command")], 101.0)
     assert told() == []
 
 
@@ -101,7 +98,7 @@ def test_failures_are_shown_until_they_are_over(tell):
     reporter = make()
     reporter.given_up(BAN, FirewallError("set is full", "make room"))
     assert list(reporter.failed.values()) == ["ban 192.0.2.7: set is full"]
-    reporter.done(BAN, 100.0)
+    reporter.done([BAN], 100.0)
     assert reporter.failed == {}
     assert told()[0] == "ERROR [sshd] ban failed who=192.0.2.7 error='set is full' hint='make room'"
 
@@ -111,6 +108,14 @@ def test_the_allowed(tell):
     make, told = tell
     reporter = make()
     ban = Ban(ALLOW, Target("net", "192.0.2.1"), "ip", 0.0, None, origin="manual", why="by command")
-    reporter.done(ban, 0.0)
-    reporter.done(Unban(ban, 9.0, "by command"), 9.0)
+    reporter.done([ban], 0.0)
+    reporter.done([Unban(ban, 9.0, "by command")], 9.0)
     assert [line.split(" who=")[0] for line in told()] == ["INFO [allow] allowed", "INFO [allow] no longer allowed"]
+
+
+def test_a_burst_is_told_without_reasons(tell):
+    """Of many at once there is a line for each, and no second one."""
+    make, told = tell
+    bans = [BAN._replace(target=Target("net", f"192.0.2.{number}")) for number in range(100)]
+    make().done(bans, 100.0)
+    assert told() == [f"WARNING [sshd] Ban 192.0.2.{number}" for number in range(100)]

@@ -178,7 +178,12 @@ class Daemon:
         """Longer bans than the kernel can hold are put in again before its own timeout ends them."""
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            self.submit([ban for ban in self.engine.book if _concerns_kernel(ban) and _is_cut_by_kernel(ban)])
+            long = [ban for ban in self.engine.book if _concerns_kernel(ban) and _is_cut_by_kernel(ban)]
+            try:
+                await self._firewall.ban(long, time.time())
+            except FirewallError as error:
+                self._metrics.error("firewall")
+                self._log.error("long bans were not renewed", error=error.message, hint=error.hint or None)
 
     async def _feed_watchdog(self) -> None:
         while self._notifier.watchdog is not None:
@@ -196,10 +201,7 @@ class Daemon:
         self._arm()
 
     def _tell_recorded(self, changes: Sequence[Change]) -> None:
-        now = time.time()
-        for change in changes:
-            if not _concerns_kernel(change):
-                self._reporter.done(change, now)
+        self._reporter.done([change for change in changes if not _concerns_kernel(change)], time.time())
 
     def _expire(self) -> None:
         self._enact(self.engine.expire(time.time()))

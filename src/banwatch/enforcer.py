@@ -8,7 +8,7 @@ given up, reported and counted.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from banwatch.errors import FirewallError
@@ -44,14 +44,14 @@ class Enforcer:
     The one writer of bans to the firewall.
 
     Args:
-        report: called with each change and the time of the kernel's acknowledgement.
+        report: called with the changes that the kernel acknowledged together, and when it did.
         give_up: called with a change that failed for good, and why.
     """
 
     def __init__(
         self,
         firewall: Firewall,
-        report: Callable[[Change, float], None],
+        report: Callable[[Sequence[Change], float], None],
         give_up: Callable[[Change, FirewallError], None],
         clock: Callable[[], float] = time.time,
         retries: tuple[float, ...] = RETRIES,
@@ -124,14 +124,15 @@ class Enforcer:
             else:
                 await self._firewall.ban([ban for ban in changes if isinstance(ban, Ban)], self._clock())
         except FirewallError as caught:
-            error, failed = caught, getattr(caught, "failed", {}) or dict.fromkeys(wishes, caught.message)
+            error, failed = caught, caught.failed or dict.fromkeys(wishes, caught.message)
         now = self._clock()
-        for key, wish in wishes.items():
-            if error is not None and key in failed:
-                self._fail(key, wish, FirewallError(failed[key], error.hint, error.errno), retries)
-            else:
-                wish.resolve(None)
-                self._report(wish.change, now)
+        done = [wish for key, wish in wishes.items() if key not in failed]
+        self._report([wish.change for wish in done], now)
+        for wish in done:
+            wish.resolve(None)
+        if error is not None:
+            for key, why in failed.items():
+                self._fail(key, wishes[key], FirewallError(why, error.hint, error.errno), retries)
 
     def _wish(self, change: Change) -> _Wish:
         key = (change.jail, change.target) if isinstance(change, Ban) else (change.ban.jail, change.ban.target)

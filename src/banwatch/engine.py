@@ -5,7 +5,7 @@ Decides: joins filter, jail and book, and nothing that does I/O. The daemon, `re
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import tzinfo
 from math import inf
 from typing import NamedTuple
@@ -47,7 +47,7 @@ class _Lane:
 
     scanner: Scanner
     jails: tuple[tuple[Jail, ...], ...]
-    once: tuple[Once, ...]
+    once: tuple[Once | None, ...]
     watching: frozenset[str]
 
 
@@ -89,7 +89,8 @@ class Engine:
         changes: list[Change] = []
         live = chunk.live
         for match in lane.scanner.scan(chunk, chunk.read_at if now is None else now):
-            admitted = lane.once[match.lens].admit(match)
+            once = lane.once[match.lens]
+            admitted = match if once is None else once.admit(match)
             if admitted is None:
                 continue
             at = admitted.at
@@ -156,7 +157,7 @@ class Engine:
             bans = [ban for ban in self.book.of_jail(name).values() if ban.enforce != spec.enforce]
             changes += self.unban([(name, ban.target) for ban in bans], now, "enforce was changed")
             if spec.enforce:
-                changes += self.ban(replace(ban, enforce=True) for ban in bans)
+                changes += self.ban(ban._replace(enforce=True) for ban in bans)
         return changes
 
     def surround(self, surroundings: Surroundings) -> None:
@@ -245,6 +246,12 @@ class Engine:
             lane = self._lanes[patterns] = self._make_lane(lambda watch: patterns is None or not patterns.isdisjoint(watch.logs))
         return lane
 
+    def _once_for(self, filter_name: str) -> Once | None:
+        """What sees to it that an attempt told twice counts once; a filter without hints tells each once."""
+        if not self.config.filters[filter_name].hintregex:
+            return None
+        return self._once.setdefault(filter_name, Once())
+
     def _make_lane(self, wanted: Callable[[Watch], bool]) -> _Lane:
         behind: dict[Lens, list[Jail]] = {}
         for watch, jail in self._watches:
@@ -253,6 +260,6 @@ class Engine:
         return _Lane(
             Scanner(list(behind)),
             tuple(map(tuple, behind.values())),
-            tuple(self._once.setdefault(lens.filter.name, Once()) for lens in behind),
+            tuple(self._once_for(lens.filter.name) for lens in behind),
             frozenset(jail.spec.name for jails in behind.values() for jail in jails),
         )

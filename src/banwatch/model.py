@@ -4,7 +4,7 @@ The frozen values that travel from room to room.
     sources ─Chunk→ filter ─Match→ jail ─Ban→ book ─Ban, Unban→ firewall, control, metrics
 
 Instants are UTC seconds since the epoch, durations are seconds, addresses are canonical text (see address.py).
-Match and Target are tuples because one is made for every line that counts; the others are dataclasses.
+Match, Target and Ban are tuples because an attack makes one for every line; the others are dataclasses.
 """
 
 from collections.abc import Mapping
@@ -90,8 +90,7 @@ class Target(NamedTuple):
         return f"login:{self.who}" if self.realm == "login" else self.who
 
 
-@dataclass(frozen=True, slots=True)
-class Ban:
+class Ban(NamedTuple):
     """
     A decision to keep somebody out.
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banwatch.log.render import render_json, render_message, render_text
+from banwatch.model import Ban, Target
 
 BAN = {"at": 1.78e9, "level": "warning", "jail": "dovecot", "event": "Ban 192.0.2.100", "who": "192.0.2.100", "bare": True}
 
@@ -40,3 +41,14 @@ def test_text_from_outside_stays_one_field_of_one_line(text):
     assert line.isprintable()
     assert line.startswith("[banwatch] seen login=")
     assert line.endswith(" after=1")
+
+
+def test_an_event_may_carry_a_ban():
+    """As text with what matters, as JSON with all of it; what stands beside it wins."""
+    ban = Ban("sshd", Target("login", "bob"), "login", 0.0, 600.0, "logins", failures=5, why="5 attempts in 600 s")
+    event = {"at": 0.0, "level": "info", "jail": "sshd", "event": "why", "ban": ban}
+    assert render_message(event) == "[sshd] why who=login:bob why='5 attempts in 600 s' rule=logins bantime=10m"
+    assert json.loads(render_json(event | {"why": "expired"})) == {
+        "at": 0.0, "level": "info", "jail": "sshd", "event": "why", "who": "login:bob", "why": "expired",
+        "rule": "logins", "by": "login", "origin": "rule", "failures": 5, "until": 600.0,
+    }  # fmt: skip

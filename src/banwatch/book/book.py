@@ -7,7 +7,7 @@ There is one entry for each (jail, target). An allowed address is an entry of th
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from banwatch.book.timers import Timers
+from banwatch.book.ends import Ends
 from banwatch.model import Ban, By, Target, Unban
 
 Key = tuple[str, Target]
@@ -23,12 +23,13 @@ class Book:
 
     def __init__(self) -> None:
         self._jails: dict[str, dict[Target, Ban]] = {}
-        self._timers: Timers[Key] = Timers()
+        self._ends = Ends(self._end_of)
+        self._size = 0
         self.totals: dict[str, int] = {}
         """Bans since the start by jail: those that were to be enforced on an address, each prolongation left out."""
 
     def __len__(self) -> int:
-        return sum(map(len, self._jails.values()))
+        return self._size
 
     def __iter__(self) -> Iterator[Ban]:
         return (ban for bans in self._jails.values() for ban in bans.values())
@@ -48,17 +49,16 @@ class Book:
         The later end wins. A ban that is in force is not weakened by one that is only recorded. The kernel's rounding does
         not keep the reason of a ban from replacing "adopted".
         """
-        key = (ban.jail, ban.target)
-        present = self.get(*key)
+        present = self.get(ban.jail, ban.target)
         if present is not None and not self._outlasts(ban, present):
             return None
         if (present is None or present.enforce < ban.enforce) and ban.enforce and ban.target.realm == "net":
             self.totals[ban.jail] = self.totals.get(ban.jail, 0) + 1
         self._jails.setdefault(ban.jail, {})[ban.target] = ban
-        if ban.until is None:
-            self._timers.cancel(key)
-        else:
-            self._timers.set(key, ban.until)
+        self._size += present is None
+        if ban.until is not None:
+            self._ends.add(ban.until, ban.jail, ban.target)
+        self._compact()
         return ban
 
     def unban(self, jail: str, target: Target, now: float, why: str) -> Unban | None:
@@ -66,19 +66,21 @@ class Book:
         ban = self._jails.get(jail, {}).pop(target, None)
         if ban is None:
             return None
-        self._timers.cancel((jail, target))
+        self._size -= 1
+        self._compact()
         return Unban(ban, now, why)
 
     def expire(self, now: float) -> list[Unban]:
         """Take out every ban that has ended at `now`."""
         ended: list[Unban] = []
-        for jail, target in self._timers.pop_due(now):
-            ended.append(Unban(self._jails[jail].pop(target), now, "expired"))
+        while (key := self._ends.pop(now)) is not None:
+            ended.append(Unban(self._jails[key[0]].pop(key[1]), now, "expired"))
+        self._size -= len(ended)
         return ended
 
     def next_expiry(self) -> float | None:
         """When the next ban ends; None if none does."""
-        return self._timers.next_due()
+        return self._ends.next()
 
     def adopt(self, members: Mapping[Key, float | None], jails: Iterable[str], now: float) -> list[Ban]:
         """
@@ -98,6 +100,13 @@ class Book:
             if ban is not None:
                 adopted.append(ban)
         return adopted
+
+    def _end_of(self, jail: str, target: Target) -> float | None:
+        ban = self.get(jail, target)
+        return None if ban is None else ban.until
+
+    def _compact(self) -> None:
+        self._ends.compact(self._size, ((ban.until, ban.jail, ban.target) for ban in self if ban.until is not None))
 
     def _outlasts(self, ban: Ban, present: Ban) -> bool:
         if ban.enforce != present.enforce:

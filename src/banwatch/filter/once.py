@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from banwatch.model import SUCCESS, Match
 
-ROOM: Final = 65536
+ROOM: Final = 16384
 FORGET: Final = 600.0
 
 _Key = TypeVar("_Key")

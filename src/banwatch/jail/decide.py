@@ -2,6 +2,7 @@
 At the limit: whom to ban, until when, and why. Pure.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from banwatch.config.model import JailSpec, Rule
@@ -39,7 +40,7 @@ def decide(
     until = None if rule.bantime is None else at + rule.bantime
     enforce = jail.enforce and (until is None or until > now)
     counted = Target("login" if rule.by == "login" else "net", reached.key)
-    why = f"{reached.failures} attempt{'s' * (reached.failures != 1)} in {rule.limit.findtime:.15g} s"
+    why = _why(reached.failures, rule.limit.findtime)
     bans: list[Ban] = []
     spared = 0
     for target, by in ((counted, rule.by),) if rule.ban == ("key",) else _targets(reached, counted, guard).items():
@@ -51,6 +52,12 @@ def decide(
             Ban(jail.name, target, by, at, until, rule.name, "rule", reached.failures, enforce, why + about, read_at),
         )
     return bans, spared
+
+
+@lru_cache(maxsize=256)
+def _why(failures: int, findtime: float) -> str:
+    """One text for all bans alike: there may be a hundred thousand."""
+    return f"{failures} attempt{'s' * (failures != 1)} in {findtime:.15g} s"
 
 
 def _targets(reached: Reached, counted: Target, guard: Guard) -> dict[Target, By]:

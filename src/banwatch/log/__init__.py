@@ -58,7 +58,8 @@ class Log:
 
     def logger(self) -> Any:
         """A structlog logger; `jail` is the field that stands in brackets."""
-        return structlog.wrap_logger(self, processors=[self._stamp, structlog.processors.format_exc_info, self._emit])
+        processors = [self._stamp, structlog.processors.format_exc_info, self._emit]
+        return structlog.wrap_logger(self, processors=processors).bind()  # bound once, not anew for every event
 
     def _stamp(self, _logger: object, level: str, event: Event) -> Event:
         if LEVELS[level] < LEVELS[self._spec.level]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from banwatch.config.model import LogSpec
-from banwatch.log.render import RENDER, Render, render_message
+from banwatch.log.render import RENDER, Render, describe_ban, render_message
 from banwatch.text import escape
 
 _PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3}
@@ -91,7 +91,8 @@ class JournalSink:
 
     def write(self, event: Mapping[str, Any]) -> None:
         fields = {"MESSAGE": render_message(event), "PRIORITY": str(_PRIORITY[event["level"]]), "SYSLOG_IDENTIFIER": "banwatch"}
-        fields |= {f"BANWATCH_{key.upper()}": str(value) for key, value in event.items() if key in ("jail", "who", "why")}
+        about = event if event.get("ban") is None else describe_ban(event["ban"]) | dict(event)
+        fields |= {f"BANWATCH_{key.upper()}": str(about[key]) for key in ("jail", "who", "why") if about.get(key) is not None}
         parts = [key.encode() + b"=" + escape(value).encode() + b"\n" for key, value in fields.items()]
         try:
             self._socket.sendto(b"".join(parts), self._path)
