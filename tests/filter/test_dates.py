@@ -31,6 +31,14 @@ def read(text, zone=UTC, formats=KNOWN, now=NOW):
         ("2026/11/20 10:00:05", AT),
         ("20/Nov/2026:11:00:05 +0100", AT),
         ("1795168805.5", AT + 0.5),
+        ("2026-11-20 10:00:05.250 UTC", AT + 0.25),
+        ("2026-11-20 10:00:05.250 CET", AT + 0.25),
+        ("2026-11-20 07:00:05 -03", AT),
+        ("2026-11-20 15:30:05 +05:30", AT),
+        ("2026-11-20  9:00:05", AT - 3600),
+        ("261120  9:00:05", AT - 3600),
+        ("Fri Nov 20 10:00:05 2026", AT),
+        ("Fri Nov 20 10:00:05.250000 2026", AT + 0.25),
     ],
 )
 def test_known_formats(text, expected):
@@ -44,6 +52,11 @@ def test_known_formats(text, expected):
 def test_impossible_dates(text):
     """A date that does not exist is no date."""
     assert read(text) is None
+
+
+def test_a_word_is_no_zone():
+    """What a log goes on with is no zone, even if it is in capitals."""
+    assert read("2026-11-20 10:00:05 SMTP") is None
 
 
 def test_a_leap_second_belongs_to_the_next_minute():

@@ -18,6 +18,8 @@ MONTHS: Final = {
 DAY: Final = 86400.0
 EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 
+_ZONES: Final = "CES?T|EES?T|WES?T|MSK|BST|IST|EAT|CAT|WAT|SAST|E[SD]T|C[SD]T|M[SD]T|P[SD]T|AK[SD]T|HST|PKT|HKT|SGT|JST|KST|AE[SD]T|AC[SD]T|AWST|NZ[SD]T"
+
 # Each directive: the group it fills (None: it is only skipped) and its regex.
 DIRECTIVES: Final[dict[str, tuple[str | None, str]]] = {
     "Y": ("Y", r"[0-9]{4}"),
@@ -38,7 +40,9 @@ DIRECTIVES: Final[dict[str, tuple[str | None, str]]] = {
     "M": ("M", r"[0-9]{2}"),
     "S": ("S", r"[0-9]{2}"),
     "f": ("f", r"[0-9]{1,9}"),
-    "z": ("z", r"(?:(?:Z|UTC|GMT)\b|[+-][0-9]{2}:?[0-9]{2})"),
+    "z": ("z", r"(?:(?:Z|UTC|GMT)\b|[+-][0-9]{2}(?::?[0-9]{2})?(?![0-9]))"),
+    # Names that several zones share, so the zone is the log's own. A list, since a log goes on with words in capitals as well.
+    "Z": (None, rf"(?:{_ZONES})\b"),
     "s": ("s", r"[1-9][0-9]{9}(?:\.[0-9]{1,9})?(?![0-9])"),
 }
 SHORTHANDS: Final = {"T": "%H:%M:%S", "F": "%Y-%m-%d", "R": "%H:%M", "D": "%m/%d/%y"}
@@ -46,7 +50,9 @@ SHORTHANDS: Final = {"T": "%H:%M:%S", "F": "%Y-%m-%d", "R": "%H:%M", "D": "%m/%d
 # What <DATE> means unless the filter has a date of its own. Between the directives stands regex.
 _SYSLOG: Final = (r"%b %d %H:%M:%S(?:[.,]%f)?", r"%Y-%m-%dT%H:%M:%S(?:[.,]%f)?(?:%z)?")
 _KNOWN: Final = (
-    r"%Y-%m-%d[T ]%H:%M:%S(?:[.,]%f)?(?: ?%z)?",
+    r"%Y-%m-%d[T ]%k:%M:%S(?:[.,]%f)?(?: ?%z| %Z)?",
+    r"%a %b %d %H:%M:%S(?:[.,]%f)? %Y",
+    r"%y%m%d %k:%M:%S",
     r"%b %d %H:%M:%S(?:[.,]%f)?",
     r"%Y/%m/%d %H:%M:%S(?:[.,]%f)?",
     r"%d/%b/%Y:%H:%M:%S(?: %z)?",
@@ -213,7 +219,7 @@ def _offset(text: str | None) -> int | None:
         return None
     if text[0] not in "+-":
         return 0
-    seconds = int(text[1:3]) * 3600 + int(text[-2:]) * 60
+    seconds = int(text[1:3]) * 3600 + int(text[3:].removeprefix(":") or 0) * 60
     return -seconds if text[0] == "-" else seconds
 
 
