@@ -18,7 +18,10 @@ MONTHS: Final = {
 DAY: Final = 86400.0
 EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 
-_ZONES: Final = "CES?T|EES?T|WES?T|MSK|BST|IST|EAT|CAT|WAT|SAST|E[SD]T|C[SD]T|M[SD]T|P[SD]T|AK[SD]T|HST|PKT|HKT|SGT|JST|KST|AE[SD]T|AC[SD]T|AWST|NZ[SD]T"
+_ZONES: Final = (
+    "WES?T|CES?T|EES?T|MSK|BST|IST|WAT|CAT|EAT|SAST|PKT|HKT|SGT|JST|KST|AWST|AC[SD]T|AE[SD]T|NZ[SD]T"
+    "|E[SD]T|C[SD]T|M[SD]T|P[SD]T|AK[SD]T|HST"
+)
 
 # Each directive: the group it fills (None: it is only skipped) and its regex.
 DIRECTIVES: Final[dict[str, tuple[str | None, str]]] = {
