@@ -313,7 +313,7 @@ def test_a_filter_with_nothing_in_it():
             "failfields: {auth: [{a..b: x}]}",
             'f.yaml:1: failfields.auth[0].a..b: expected a field like status or request.remote_ip, got "a..b"',
         ),
-        ("fields: {ip: [a, '']}", 'f.yaml:1: fields.ip[1]: expected a field like status or request.remote_ip, got nothing'),
+        ("fields: {ip: [a, '']}", "f.yaml:1: fields.ip[1]: expected a field like status or request.remote_ip, got nothing"),
         ("fields: {host: a}", "f.yaml:1: fields.host: unknown key; expected ip, login, date or session"),
         ("failregex:\n- ^a", 'f.yaml:2: failregex: expected a mapping of kinds, each with its regexes, got "[^a]"'),
         ("failregex:\n  aut: [x]", "f.yaml:2: failregex.aut: unknown key; did you mean auth?"),
