@@ -8,6 +8,7 @@ import pytest
 from banwatch.sources.copies import find_begin
 from banwatch.sources.file import LogFile
 
+BIG = bytearray(1 << 20)
 OLD = b"".join(b"Nov 20 10:00:00 line %d\n" % number for number in range(40))
 
 
@@ -29,7 +30,7 @@ def log(tmp_path, opened):
     """A log of 960 bytes and more that was read to its end."""
     (tmp_path / "log").write_bytes(OLD)
     file = opened(tmp_path / "log")
-    file.read(1 << 20)
+    file.read(BIG)
     return file
 
 
@@ -39,10 +40,10 @@ def test_a_whole_copy_begins_where_the_reading_had_come_to(tmp_path, log, opened
     copy = opened(tmp_path / "copy")
     assert find_begin(copy, [log], is_still=False) == len(OLD)
     os.truncate(tmp_path / "log", 0)
-    log.read(1 << 20)
+    log.read(BIG)
     assert find_begin(copy, [log], is_still=False) == len(OLD)
     copy.seek(len(OLD))
-    assert copy.read(1 << 20).data == b"more\n"
+    assert copy.read(BIG).data == b"more\n"
 
 
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 257, len(OLD) - 1])
@@ -59,7 +60,7 @@ def test_a_copy_that_lacks_the_last_lines_is_one_all_the_same(tmp_path, log, ope
     (tmp_path / "copy").write_bytes(OLD)
     with (tmp_path / "log").open("ab") as file:
         file.write(b"late\n")
-    log.read(1 << 20)
+    log.read(BIG)
     copy = opened(tmp_path / "copy")
     assert find_begin(copy, [log], is_still=False) is None
     assert find_begin(copy, [log], is_still=True) == len(OLD)
@@ -72,12 +73,27 @@ def test_a_log_that_only_starts_like_another_is_no_copy(tmp_path, log, opened):
         assert find_begin(opened(tmp_path / "new"), [log], is_still=False) == 0
 
 
+def test_a_log_that_only_starts_like_one_that_was_emptied_is_no_copy(tmp_path, log, opened):
+    """Also when the other one cannot be asked any more: nothing of what was remembered is in it."""
+    (tmp_path / "new").write_bytes(OLD[:300] + b"other\n" * 200)
+    os.truncate(tmp_path / "log", 0)
+    log.read(BIG)
+    assert find_begin(opened(tmp_path / "new"), [log], is_still=False) == 0
+
+
+def test_a_log_that_was_not_read_yet_has_no_copy(tmp_path, opened):
+    """Both are read, from the start; whichever comes first, there is nothing to tell them apart by."""
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(OLD)
+    assert find_begin(opened(tmp_path / "a"), [opened(tmp_path / "b")], is_still=False) == 0
+
+
 def test_short_logs_are_not_compared(tmp_path, opened):
     """Two logs may well have the same first lines, and each of them counts."""
     for name in ("a", "b"):
         (tmp_path / name).write_bytes(OLD[:255])
     first = opened(tmp_path / "a")
-    first.read(1 << 20)
+    first.read(BIG)
     assert find_begin(opened(tmp_path / "b"), [first], is_still=False) == 0
 
 

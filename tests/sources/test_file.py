@@ -11,7 +11,7 @@ from banwatch.errors import SourceError
 from banwatch.model import Position
 from banwatch.sources.file import KNOWN, LogFile, Piece, check_regular
 
-BIG = 1 << 20
+BIG = bytearray(1 << 20)
 
 Append = Callable[[Path, bytes], None]
 
@@ -58,14 +58,15 @@ def test_no_more_is_read_at_once_than_asked_for(path: Path, opened: Opened) -> N
     """A large file comes in pieces."""
     path.write_bytes(b"0123456\n" * 3)
     file = opened(path)
-    assert [data(file.read(9)) for _ in range(3)] == [b"0123456\n", b"0123456\n", b"0123456\n"]
-    assert file.read(9) is None
+    nine = bytearray(KNOWN + 9)
+    assert [data(file.read(nine)) for _ in range(3)] == [b"0123456\n", b"0123456\n", b"0123456\n"]
+    assert file.read(nine) is None
 
 
 def test_what_stood_there_is_not_live(path: Path, opened: Opened, append: Append) -> None:
     """The first look's size is a border within which no piece is live, and which none crosses."""
     path.write_bytes(b"one\ntwo\n")
-    file = opened(path, lookback=BIG)
+    file = opened(path, lookback=1000)
     append(path, b"three\n")
     pieces = [file.read(BIG), file.read(BIG)]
     assert [(piece.data, piece.live) for piece in pieces if piece] == [(b"one\ntwo\n", False), (b"three\n", True)]
@@ -74,7 +75,7 @@ def test_what_stood_there_is_not_live(path: Path, opened: Opened, append: Append
 def test_a_line_that_was_finished_later_is_live(path: Path, opened: Opened, append: Append) -> None:
     """Its end came after the first look."""
     path.write_bytes(b"one\ntw")
-    file = opened(path, lookback=BIG)
+    file = opened(path, lookback=1000)
     append(path, b"o\n")
     pieces = [file.read(BIG), file.read(BIG)]
     assert [(piece.data, piece.live) for piece in pieces if piece] == [(b"one\n", False), (b"two\n", True)]
@@ -111,13 +112,13 @@ def test_resuming_goes_on_where_another_life_left_off(path: Path, opened: Opened
     path.write_bytes(b"one\ntwo\n")
     file = opened(path, lookback=0, resume=4)
     assert file.read(BIG) == Piece(b"two\n", 4, file.position, False)
-    assert data(opened(path, lookback=BIG, resume=9).read(BIG)) == b"one\ntwo\n"
+    assert data(opened(path, lookback=1000, resume=9).read(BIG)) == b"one\ntwo\n"
 
 
 def test_truncation_starts_anew(path: Path, opened: Opened) -> None:
     """The file is shorter than what was read: what it has now comes from its start, and is live."""
     path.write_bytes(b"one\ntwo\n")
-    file = opened(path, lookback=BIG)
+    file = opened(path, lookback=1000)
     file.read(BIG)
     path.write_bytes(b"new\n")
     assert data(file.read(BIG)) == b""
@@ -127,7 +128,7 @@ def test_truncation_starts_anew(path: Path, opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("old", [b"x\n", b"one\n" * 100, b"same start\n" + b"one\n" * 200])
-@pytest.mark.parametrize("grown", [0, 1, KNOWN, BIG])
+@pytest.mark.parametrize("grown", [0, 1, KNOWN, 1 << 20])
 def test_truncation_is_seen_when_the_file_has_grown_again(path: Path, opened: Opened, old: bytes, grown: int) -> None:
     """Size alone does not tell: what stood before the place of reading must still stand there."""
     path.write_bytes(old)
@@ -180,6 +181,26 @@ def test_a_hole_without_text_yet_is_passed_over(path: Path, opened: Opened, appe
     assert [data(file.read(BIG)) for _ in range(3)] == [b"", b"", None]
     append(path, b"new\n")
     assert file.read(BIG) == Piece(b"new\n", 100, file.position, True)
+
+
+def test_a_file_system_that_cannot_seek_is_an_error_to_be_told(
+    path: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless it only knows nothing of holes: then the text begins at the start."""
+    numbers = [errno.EINVAL, errno.EIO]
+
+    def refuse(*_: object) -> int:
+        raise OSError(numbers.pop(0), "")
+
+    path.write_bytes(b"one\n")
+    file = opened(path)
+    file.read(BIG)
+    monkeypatch.setattr(os, "lseek", refuse)
+    path.write_bytes(b"x\n")
+    assert [data(file.read(BIG)) for _ in range(2)] == [b"", b"x\n"]
+    path.write_bytes(b"")
+    with pytest.raises(OSError, match=rf"^\[Errno {errno.EIO}\]"):
+        file.read(BIG)
 
 
 def test_finishing_gives_the_last_line_an_end(path: Path, opened: Opened, append: Append) -> None:

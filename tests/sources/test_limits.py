@@ -99,15 +99,15 @@ async def test_an_error_while_reading(log, follow, hand, append, monkeypatch):
     async with follow(log, waker=hand, patience=None) as reader:
         append(log, b"one\n")
         hand.wrote(log)
-        pread, errors = os.pread, [errno.EIO] * 8
+        preadv, errors = os.preadv, [errno.EIO] * 8
 
-        def broken(descriptor, size, offset):
+        def broken(descriptor, buffers, offset):
             if errors:
                 assert reader.tail.sources()[str(log)].error == (None if len(errors) == 8 else "input/output error (errno 5)")
                 raise OSError(errors.pop(), "")
-            return pread(descriptor, size, offset)
+            return preadv(descriptor, buffers, offset)
 
-        monkeypatch.setattr(file_module.os, "pread", broken)
+        monkeypatch.setattr(file_module.os, "preadv", broken)
         assert await reader.lines(1) == [b"one\n"]
         assert hand.waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
         state = reader.tail.sources()[str(log)]
@@ -118,14 +118,14 @@ async def test_a_rotated_file_that_cannot_be_read_is_given_up(log, follow, hand,
     """Nobody will mend it; what took its place does not wait for it."""
     async with follow(log, waker=hand) as reader:
         append(log, b"one\n")
-        pread, inode = os.pread, log.stat().st_ino
+        preadv, inode = os.preadv, log.stat().st_ino
 
-        def broken(descriptor, size, offset):
+        def broken(descriptor, buffers, offset):
             if os.fstat(descriptor).st_ino == inode:
                 raise OSError(errno.ESTALE, "")
-            return pread(descriptor, size, offset)
+            return preadv(descriptor, buffers, offset)
 
-        monkeypatch.setattr(file_module.os, "pread", broken)
+        monkeypatch.setattr(file_module.os, "preadv", broken)
         log.rename(f"{log}.1")
         append(log, b"two\n")
         hand.changed(log)
@@ -142,12 +142,12 @@ async def test_a_file_that_cannot_be_read_does_not_keep_the_daemon_waiting(log, 
 
     async with follow(log, waker=hand) as reader:
 
-        def broken(descriptor, size, offset):
+        def broken(descriptor, buffers, offset):
             if len(hand.waits) > 3:
                 raise idle
             raise OSError(errno.EIO, "")
 
-        monkeypatch.setattr(file_module.os, "pread", broken)
+        monkeypatch.setattr(file_module.os, "preadv", broken)
         with pytest.raises(idle):
             await reader.chunk()
         assert reader.tail.caught_up.is_set()

@@ -129,6 +129,17 @@ def test_a_glob_passes_over_files_that_vanish_and_links_to_nothing(tmp_path: Pat
     assert paths(tmp_path / "*.log") == []
 
 
+def test_a_directory_that_vanishes_meanwhile_has_nothing(tmp_path: Path) -> None:
+    """Between the look at it and the look into it."""
+    (tmp_path / "a").mkdir()
+
+    def vanish(directory: str, name: str) -> None:
+        if directory == str(tmp_path / "a"):
+            Path(directory).rmdir()
+
+    assert list(find(str(tmp_path / "a" / "*.log"), vanish)) == []
+
+
 def test_a_name_with_brackets_is_found_to_the_letter(tmp_path: Path) -> None:
     """A file that is called like a wildcard is that file."""
     touch(tmp_path / "a[1].log")

@@ -48,6 +48,15 @@ async def test_whoever_waits_when_it_is_closed_is_told(log, follow):
     assert await waiting is None
 
 
+async def test_it_can_be_looped_over(log, follow, append):
+    """async for gives chunk after chunk."""
+    append(log, b"one\n")
+    async with follow(log) as reader:
+        async for chunk in reader.tail:
+            assert chunk.data == b"one\n"
+            break
+
+
 async def test_a_cancelled_wait_loses_nothing(log, follow, append):
     """Whoever gives up waiting finds the line later."""
     async with follow(log) as reader:

@@ -22,7 +22,7 @@ def find_begin(new: LogFile, others: Iterable[LogFile], *, is_still: bool) -> in
     head, end = new.peek(0, KNOWN), Mark(size, new.peek(max(0, size - KNOWN), KNOWN))
     for other in others:
         for trace in other.traces:
-            if len(trace.head) < KNOWN or not trace.head.startswith(head):
+            if len(trace.head) < KNOWN or not trace.marks or not trace.head.startswith(head):
                 continue
             if size < trace.marks[-1].offset and not is_still:
                 if _has(other, trace.marks[-1]) and not _has(other, end):  # it was not emptied, so it would have them

@@ -39,17 +39,18 @@ class Cutter:
         """Whether a line is under way that would be handed out."""
         return self.offset > self.position and not self._dropping
 
-    def feed(self, block: bytes, begin: int = 0) -> bytes:
+    def feed(self, block: bytes | bytearray, begin: int = 0, stop: int | None = None) -> bytes:
         """
         The lines that are whole now, each with its end; empty while none is.
 
-        `begin` is where the news begins in `block`: it saves the reader a copy. The normal path is one search backwards and
-        one copy; it never goes through the lines one by one.
+        The news is block[begin:stop]: to be told so saves the reader a copy. The normal path is one search backwards and one
+        copy; it never goes through the lines one by one.
         """
-        end = block.rfind(LF, begin) + 1
+        stop = len(block) if stop is None else stop
+        end = block.rfind(LF, begin, stop) + 1
         if not end:
-            self._hold(block, begin, len(block))
-            self.offset += len(block) - begin
+            self._hold(block, begin, stop)
+            self.offset += stop - begin
             return b""
         first = begin
         self.start = self.position
@@ -64,9 +65,9 @@ class Cutter:
             self._held = bytearray()
             self._dropping = False
         self._add_lines(pieces, block, first, end)
-        self.offset += len(block) - begin
-        self.position = self.offset - (len(block) - end)
-        self._hold(block, end, len(block))
+        self.offset += stop - begin
+        self.position = self.offset - (stop - end)
+        self._hold(block, end, stop)
         return b"".join(pieces)
 
     def finish(self) -> bytes:
@@ -77,7 +78,7 @@ class Cutter:
         self._dropping = False
         return last
 
-    def _hold(self, block: bytes, begin: int, end: int) -> None:
+    def _hold(self, block: bytes | bytearray, begin: int, end: int) -> None:
         """Keep what the bound has room for."""
         if begin < end and not self._dropping and (room := self.longest - len(self._held)) > 0:
             self._held += memoryview(block)[begin : min(end, begin + room)]
@@ -87,7 +88,7 @@ class Cutter:
         self.too_long += length > self.longest
         return bytes(self._held)
 
-    def _add_lines(self, pieces: list[bytes | memoryview], block: bytes, begin: int, end: int) -> None:
+    def _add_lines(self, pieces: list[bytes | memoryview], block: bytes | bytearray, begin: int, end: int) -> None:
         """
         Add the lines in block[begin:end], the long ones shortened.
 

@@ -157,29 +157,32 @@ class LogFile:
         """Go on with the first line that starts there or later."""
         self._begin(offset - 1, inside=True)  # one byte early: if that is a line end, the line after it is whole
 
-    def read(self, size: int) -> Piece | None:
+    def read(self, buffer: bytearray) -> Piece | None:
         """
-        The lines within the next `size` bytes at most (none, if no line ends there); None at the end of the file.
+        The lines within the next bytes (none, if no line ends there); None at the end of the file.
 
         Bytes that stood there before and later ones are never in the same piece.
 
+        Args:
+            buffer: room for KNOWN bytes and as many more as are to be read at most. One for all reads: a new one each time
+                would cost more than the reading.
         Raises:
             OSError: EIO, ESTALE and the like; the place is kept, so it can be tried again.
         """
-        at, known = self.offset, self._known
-        live = at >= self.stood
-        begin = len(known)
-        whole = begin + (size if live else min(size, self.stood - at))
-        block = self.peek(at - begin, whole)
-        if not block.startswith(known):
+        at, begin = self.offset, len(self._known)
+        live, room = at >= self.stood, len(buffer) - KNOWN
+        whole = begin + (room if live else min(room, self.stood - at))
+        size = os.preadv(self.descriptor, [memoryview(buffer)[:whole]], at - begin)
+        if size < begin or not buffer.startswith(self._known):
             return self._rewind()
-        self.more = len(block) == whole
-        if len(block) == begin:
+        self.more = size == whole
+        if size == begin:
             return None
+        known = bytes(buffer[max(0, size - KNOWN) : size])
         if self._hole:
-            begin = self._pass_hole(block, begin)
-        data = self._cutter.feed(block, begin)
-        self._remember(block[-KNOWN:])
+            begin = self._pass_hole(buffer, begin, size)
+        data = self._cutter.feed(buffer, begin, size)
+        self._remember(known)
         return self._piece(data, live)
 
     def finish(self) -> Piece | None:
@@ -201,11 +204,12 @@ class LogFile:
 
     def _rewind(self) -> Piece:
         """To the start of the file; gives what was left of the old content."""
+        begin = _first_data(self.descriptor)
         self.counters.truncations += 1
         last = self.finish() or Piece(b"", 0, self.position, True)
         self.stood = 0
         self.traces = (Trace(), self.traces[0])
-        self._begin(_first_data(self.descriptor))
+        self._begin(begin)
         self._hole = True
         return last
 
@@ -219,19 +223,20 @@ class LogFile:
         """Have what stands before the place of reading at hand, for the next read to compare."""
         self._known = known
         trace = self.traces[0]
-        trace.marks.append(Mark(self.offset, known))
+        if known:
+            trace.marks.append(Mark(self.offset, known))
         if len(trace.head) < KNOWN:
             trace.head = self.peek(0, KNOWN)
 
-    def _pass_hole(self, block: bytes, begin: int) -> int:
+    def _pass_hole(self, block: bytearray, begin: int, stop: int) -> int:
         """
-        Where the text begins in a block that was read after a truncation.
+        Where the text begins in what was read after a truncation.
 
         A writer that does not append but goes on at its old place leaves a hole before it, which reads as NUL bytes. Taken
         for text they would make the first line too long to be seen.
         """
-        text = len(block) - len(block[begin:].lstrip(b"\0"))
-        self._hole = text == len(block)
+        text = stop - len(block[begin:stop].lstrip(b"\0"))
+        self._hole = text == stop
         self._cutter = Cutter(self._cutter.offset + text - begin)
         return text
 

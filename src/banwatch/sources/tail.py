@@ -56,7 +56,7 @@ class Tail:
         self._turns = Turns(self._handles, self._catalogue, self._patience, chunk_bytes, clock, self._waker.now)
         self._standing: list[Followed] = []
         self._polled = 0.0
-        self._changed = self._open = False
+        self._changed = self._open = self._rested = False
         self.caught_up = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -78,7 +78,9 @@ class Tail:
         return self
 
     async def __anext__(self) -> Chunk:
-        await asyncio.sleep(0)  # a reader that never waits for anything else must not keep the loop from its other work
+        if not self._rested:  # a reader that never waits for anything else must not keep the loop from its other work
+            await asyncio.sleep(0)
+        self._rested = False
         self._notice_caught_up()
         while self._open:
             self._notice()
@@ -89,6 +91,7 @@ class Tail:
                 continue
             self._notice_caught_up()  # also when what stood there gave no whole line
             await self._waker.wait(self._pause())
+            self._rested = True
         raise StopAsyncIteration
 
     async def set_patterns(self, patterns: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from banwatch.model import Chunk
 from banwatch.sources.catalogue import Catalogue
 from banwatch.sources.copies import find_begin
-from banwatch.sources.file import Piece
+from banwatch.sources.file import KNOWN, Piece
 from banwatch.sources.handles import Followed, Handles
 from banwatch.sources.sightings import render_errno
 
@@ -56,7 +56,7 @@ class Turns:
         self._handles = handles
         self._catalogue = catalogue
         self._patience = patience
-        self._chunk_bytes = chunk_bytes
+        self._buffer = bytearray(KNOWN + chunk_bytes)
         self._clock = clock
         self._now = now
         self._ready: deque[Followed] = deque()
@@ -125,7 +125,7 @@ class Turns:
         if followed.former and file.offset >= followed.former_until:
             followed.former = frozenset()
         truncations = file.counters.truncations
-        piece = file.read(self._chunk_bytes)
+        piece = file.read(self._buffer)
         followed.error, followed.failures = None, 0
         has_read = piece is not None
         followed.settling &= not has_read
