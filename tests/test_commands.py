@@ -2,11 +2,12 @@
 
 import pytest
 
-from banwatch.commands import Commands, JailView
+from banwatch.commands import Commands
 from banwatch.config.model import Config, DaemonSpec, JailSpec
 from banwatch.engine import Engine, Surroundings
 from banwatch.errors import ControlError, FirewallError
 from banwatch.model import ALLOW, Ban, Target, Unban
+from banwatch.switchboard import JailView
 
 NOW = 1_780_000_000.0
 

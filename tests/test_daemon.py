@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from banwatch.config.paths import shipped_dir
+
 pytestmark = pytest.mark.kernel
 
 PATIENCE = 20.0
@@ -88,8 +90,9 @@ def entries(name="banwatch-sshd-4"):
 def home(tmp_path):
     """A configuration of one jail, whose log is there."""
     (tmp_path / "jails.d").mkdir()
-    for shipped in ("exim4", "dovecot", "wireguard"):
-        (tmp_path / "jails.d" / f"{shipped}.yaml").write_text(f"{shipped}: {{enabled: false}}\n")
+    shipped = "".join(path.read_text() for path in (shipped_dir() / "jails").glob("*.yaml"))
+    others = sorted(set(re.findall(r"^([\w.-]+):", shipped, re.MULTILINE)) - {"sshd", "manual"})
+    (tmp_path / "jails.d" / "others.yaml").write_text("".join(f"{name}: {{enabled: false}}\n" for name in others))
     (tmp_path / "auth.log").touch()
     (tmp_path / "banwatch.yaml").write_text("metrics: {port: 0}\n")
     configure(tmp_path)

@@ -6,7 +6,6 @@ A change is written in the book, brought to the kernel and acknowledged by it be
 
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from banwatch.address import family_of, pack, parse_who, unit_of
@@ -15,21 +14,13 @@ from banwatch.engine import Change, Engine
 from banwatch.errors import ControlError, FirewallError
 from banwatch.jail.jail import Jail
 from banwatch.model import ALLOW, Ban, By, Target
+from banwatch.switchboard import JailView
 
 MANUAL = "manual"
 WIDEST = {4: 8, 6: 32}
 """The shortest prefix that is banned without --force, by family."""
 
 Handler = Callable[[Mapping[str, Any], Peer], Awaitable[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class JailView:
-    """What the daemon knows of a jail beside the engine: `on`, `waiting` or `degraded`, its open files, its problems."""
-
-    state: str
-    files: Sequence[str]
-    problems: Sequence[str]
 
 
 class House(Protocol):

@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from banwatch.commands import Commands, Handler, JailView
+from banwatch.commands import Commands, Handler
 from banwatch.config.check import warn_unserved_ports
 from banwatch.config.load import DIRECTORY, load_config
 from banwatch.config.model import Config, Problem
@@ -32,13 +32,15 @@ from banwatch.firewall.open import open_firewall
 from banwatch.firewall.wire import LONGEST
 from banwatch.host.addresses import AddressWatch
 from banwatch.host.systemd import Notifier
+from banwatch.keeper import Keeper, concerns_kernel
 from banwatch.log import Log
 from banwatch.metrics.http import MetricsServer
 from banwatch.metrics.registry import Metrics, Reading
-from banwatch.model import Ban, Chunk, Target, Unban
+from banwatch.model import Ban, Chunk, Target
 from banwatch.readings import read_edges, read_engine, read_sources
 from banwatch.reporter import Reporter, key_of
 from banwatch.sources.tail import Tail
+from banwatch.switchboard import JailView, Switchboard
 
 SWEEP_SECONDS = 60.0
 RENEW_SECONDS = 86400.0
@@ -58,11 +60,12 @@ class Options:
 class Daemon:
     """One running banwatch. Building it opens nothing; `run` lives until a signal or `stop`."""
 
-    engine: Engine
     _server: Server
     _firewall: Firewall
     _enforcer: Enforcer
+    _keeper: Keeper
     _tail: Tail
+    _jails: Switchboard
 
     def __init__(self, options: Options, notifier: Notifier) -> None:
         self._options = options
@@ -76,9 +79,7 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._flush = False
         self._changing = asyncio.Lock()  # held while which jails there are, or are on, changes
-        self._timer: asyncio.TimerHandle | None = None
         self._faults: list[str] = []
-        self._on: frozenset[str] = frozenset()
 
     # Life
 
@@ -103,14 +104,15 @@ class Daemon:
             stack.push_async_callback(self._firewall.close)
             self._enforcer = Enforcer(self._firewall, self._reporter.done, self._reporter.given_up)
             addresses = await stack.enter_async_context(AddressWatch(self._surround))
-            self.engine = Engine(config, Surroundings(addresses.current.own, addresses.current.onlink))
+            engine = Engine(config, Surroundings(addresses.current.own, addresses.current.onlink))
+            self._keeper = Keeper(engine, self._enforcer, self._reporter)
             self._tail = await stack.enter_async_context(Tail(config.logs()))
-            self._on = self._find_on(config) | await self._firewall.present(list(config.jails.values()))
-            await self._set_up(config, self._on)
-            self._reporter.adopted(self.engine.adopt(await self._firewall.banned(), time.time()))
+            self._jails = Switchboard(self._firewall, self._tail, self._log)
+            await self._jails.start(config)
+            self._reporter.adopted(engine.adopt(await self._firewall.banned(), time.time()))
             await self._open_metrics(config, stack)
             self._tell(warn_unserved_ports(config))
-            self._tell_missing()
+            self._jails.tell_missing()
             await self._live()
 
     def stop(self, flush: bool = False) -> None:
@@ -129,7 +131,7 @@ class Daemon:
                 tasks.create_task(task)
                 for task in (self._enforcer.run(), self._read(), self._sweep(), self._renew(), self._feed_watchdog())
             ]
-            self._arm()
+            self._keeper.arm()
             self._ready.set()
             self._say_ready()
             gc.collect()
@@ -141,8 +143,7 @@ class Daemon:
         await self._end()
 
     async def _end(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._keeper.disarm()
         await self._enforcer.settle()
         if self._flush:
             await self._firewall.teardown()
@@ -151,13 +152,13 @@ class Daemon:
     async def _read(self) -> None:
         async for chunk in self._tail:
             async with self._changing:
-                if off := self.engine.jails_of(chunk.patterns) - self._on:
-                    await self._switch_on(off)
+                if off := self.engine.jails_of(chunk.patterns) - self._jails.on:
+                    await self._jails.switch_on(off)
                 self._feed(chunk)
 
     def _feed(self, chunk: Chunk) -> None:
         try:
-            self._enact(self.engine.feed(chunk, time.time()))
+            self._keeper.enact(self.engine.feed(chunk, time.time()))
             self._counting.set()
         except Exception:
             # A fault of ours that some line has found must not end the protection from all the others.
@@ -178,7 +179,7 @@ class Daemon:
         """Longer bans than the kernel can hold are put in again before its own timeout ends them."""
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            long = [ban for ban in self.engine.book if _concerns_kernel(ban) and _is_cut_by_kernel(ban)]
+            long = [ban for ban in self.engine.book if concerns_kernel(ban) and _is_cut_by_kernel(ban)]
             try:
                 await self._firewall.ban(long, time.time())
             except FirewallError as error:
@@ -190,94 +191,27 @@ class Daemon:
             self._notifier.alive()
             await asyncio.sleep(self._notifier.watchdog / 3)
 
-    # Decisions become deeds
-
-    def _enact(self, changes: Sequence[Change]) -> None:
-        """Hand what the kernel has to do to the enforcer; what concerns only the book is told at once."""
-        if not changes:
-            return
-        self.submit([change for change in changes if _concerns_kernel(change)])
-        self._tell_recorded(changes)
-        self._arm()
-
-    def _tell_recorded(self, changes: Sequence[Change]) -> None:
-        self._reporter.done([change for change in changes if not _concerns_kernel(change)], time.time())
-
-    def _expire(self) -> None:
-        self._enact(self.engine.expire(time.time()))
-        self._arm()
-
-    def _arm(self) -> None:
-        """Have `_expire` called when the next ban ends."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due = self.engine.book.next_expiry()
-        if due is not None:
-            self._timer = asyncio.get_running_loop().call_later(max(0.0, due - time.time()), self._expire)
-
-    def _surround(self, own: frozenset[str], onlink: frozenset[str]) -> None:
-        self.engine.surround(Surroundings(own, onlink))
-        self._enact(self.engine.drop_ignored(time.time()))
-
-    # Jails that are `enabled: auto` are off, without sets and rules, until one of their logs is there
-
-    def _find_on(self, config: Config) -> frozenset[str]:
-        """The jails of `config` that have something to do."""
-        there = frozenset(
-            pattern for source in self._tail.sources().values() if not source.missing for pattern in source.patterns
-        )
-        return frozenset(
-            name
-            for name, spec in config.jails.items()
-            if spec.enabled != "auto" or not spec.watch or any(not there.isdisjoint(watch.logs) for watch in spec.watch)
-        )
-
-    async def _switch_on(self, jails: frozenset[str]) -> None:
-        """Give jails that were off what they need, before their first ban."""
-        self._on |= jails
-        try:
-            await self._set_up(self.engine.config, self._on)
-        except FirewallError as error:
-            self._metrics.error("firewall")
-            self._log.error("firewall cannot be set up", error=error.message, hint=error.hint or None)
-        self._log.info("jails are on now", jails=", ".join(sorted(jails)))
-
-    async def _set_up(self, config: Config, on: frozenset[str]) -> None:
-        await self._firewall.setup([spec for name, spec in config.jails.items() if name in on])
-
-    def _tell_missing(self) -> None:
-        """Warn of what cannot be read, and of what is not there although it was asked for."""
-        for source in self._tail.sources().values():
-            jails = self.engine.jails_of(source.patterns)
-            wanted = [name for name in jails if self.engine.config.jails[name].enabled == "true"]
-            if source.error and not (source.missing and (not wanted or all(self.view(name).files for name in wanted))):
-                self._log.warning("log is waited for", log=source.source, error=source.error, jails=", ".join(sorted(jails)))
-
     # What the commands need (commands.House)
+
+    @property
+    def engine(self) -> Engine:
+        """What decides, with the book."""
+        return self._keeper.engine
 
     def submit(self, changes: Sequence[Change]) -> None:
         """Have changes of the book brought to the kernel soon."""
-        self._enforcer.submit(changes)
+        self._keeper.enact(changes)
 
     async def carry_out(self, changes: Sequence[Change]) -> None:
         """Bring changes of the book to the kernel, and return when it has them; FirewallError if it refuses one."""
-        self._tell_recorded(changes)
-        self._arm()
-        if off := frozenset(key_of(change)[0] for change in changes) & self.engine.jails.keys() - self._on:
+        if off := frozenset(key_of(change)[0] for change in changes) & self.engine.jails.keys() - self._jails.on:
             async with self._changing:
-                await self._switch_on(off)
-        await self._enforcer.carry_out([change for change in changes if _concerns_kernel(change)])
+                await self._jails.switch_on(off)
+        await self._keeper.carry_out(changes)
 
     def view(self, jail: str) -> JailView:
         """State, open files and problems of a jail."""
-        wanted = {pattern for watch in self.engine.config.jails[jail].watch for pattern in watch.logs}
-        sources = [source for source in self._tail.sources().values() if not wanted.isdisjoint(source.patterns)]
-        files = sorted(source.source for source in sources if source.opened)
-        problems = [text for (name, _), text in self._reporter.failed.items() if name == jail]
-        problems += [f"{source.source}: {source.error}" for source in sources if source.error and not source.missing]
-        state = "off" if jail not in self._on else "degraded" if problems else "on" if files or not wanted else "waiting"
-        return JailView(state, files, problems)
+        return self._jails.view(jail, [text for (name, _), text in self._reporter.failed.items() if name == jail])
 
     def problems(self) -> list[str]:
         """What is wrong with the daemon as a whole."""
@@ -313,19 +247,13 @@ class Daemon:
             self._tell(wrong)
             reason = count_problems(wrong) if wrong else str(config.unusable)
             raise self._refuse(ControlError(f"{reason}; the running configuration was kept", "", EXIT_CONFIG, wrong))
-        await self._tail.set_patterns(running.logs() | config.logs())
-        on = self._find_on(config) | (self._on & config.jails.keys())
         try:
-            await self._set_up(config, on)
+            await self._jails.change(config)
         except FirewallError as error:
-            with suppress(FirewallError):  # as well as it goes: the first error is the one to be told
-                await self._set_up(running, self._on)
-            await self._tail.set_patterns(running.logs())
             raise self._refuse(ControlError(f"the firewall refused: {error.message}", error.hint, error.code)) from error
-        self.engine, self._on = Engine(config, older=self.engine), on
-        await self._tail.set_patterns(config.logs())
+        self._keeper.engine = engine = Engine(config, older=self.engine)
         now = time.time()
-        self._enact([*self.engine.drop_jails(now), *self.engine.drop_ignored(now), *self.engine.follow_enforce(now)])
+        self._keeper.enact([*engine.drop_jails(now), *engine.drop_ignored(now), *engine.follow_enforce(now)])
         self._configure_log(config)
         self._tell([*config.problems, *warn_unserved_ports(config)])
         for part in ("control", "metrics", "firewall"):
@@ -372,6 +300,10 @@ class Daemon:
             self._faults.append(fault)
             self._log.error(fault)
 
+    def _surround(self, own: frozenset[str], onlink: frozenset[str]) -> None:
+        self.engine.surround(Surroundings(own, onlink))
+        self._keeper.enact(self.engine.drop_ignored(time.time()))
+
     def _read_rooms(self) -> Iterable[Reading]:
         return chain(
             read_sources(self._tail.sources().values()), read_engine(self.engine), read_edges(self._enforcer, self._server)
@@ -392,16 +324,11 @@ class Daemon:
 
     def _say_ready(self) -> None:
         what = "protecting this host" if not self._options.dry_run else "dry run: deciding and telling only"
-        self._log.info(what, jails=", ".join(sorted(self._on)), firewall=self._firewall.name)
+        self._log.info(what, jails=", ".join(sorted(self._jails.on)), firewall=self._firewall.name)
         self._notifier.ready(self._status_line())
 
     def _status_line(self) -> str:
-        return f"{len(self._on)} jails, {len(self.engine.book)} bans"
-
-
-def _concerns_kernel(change: Change) -> bool:
-    ban = change.ban if isinstance(change, Unban) else change
-    return ban.enforce and ban.target.realm == "net"
+        return f"{len(self._jails.on)} jails, {len(self.engine.book)} bans"
 
 
 def _is_cut_by_kernel(ban: Ban) -> bool:
