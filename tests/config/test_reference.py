@@ -55,7 +55,7 @@ def test_examples(tmp_path, block):
     if outermost & {"defaults", "log"}:
         place = tmp_path / "banwatch.yaml"
     else:
-        place = tmp_path / ("filters.d" if "failregex" in outermost else "jails.d") / "example.yaml"
+        place = tmp_path / ("filters.d" if outermost & {"failregex", "failfields"} else "jails.d") / "example.yaml"
     place.parent.mkdir(exist_ok=True)
     place.write_text(block)
     assert load_config(tmp_path).problems == ()

@@ -8,7 +8,8 @@ Filters that name fields: `fields:` says where address, login and date are, `fai
         - {status: '401', user_id: '.+'}
 
 Each entry is a mapping of conditions, all of which have to hold: a field and a regex for the whole of its value, which may
-have tags in it. Of a line only what is needed to see that no entry can match is looked at before it is parsed.
+have tags in it. Lines are parsed only if they have the text in them that an entry's first condition asks for (or the next
+one, if no text can be told from that): so the condition that fewest lines meet should stand first.
 """
 
 import re
@@ -30,7 +31,7 @@ FIELDS: Final = 1 << 16
 
 FIELD_NAMES: Final = ("date", "ip", "login", "session")
 _PLENTY: Final = 8
-"""A text of this length is as rare as a key with its value."""
+"""A text of this length is as rare as a key with its value; a shorter one is not."""
 
 # Beyond these some program or other escapes characters of ASCII.
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9 _.,:;()\[\]=@#*!?%-]+")
@@ -118,7 +119,8 @@ def _compile_entry(
     key: str, written: Mapping[str, str | None], where: Mapping[str, tuple[FieldPath, ...]], report: Report
 ) -> Entry:
     conditions = []
-    needles: list[tuple[int, Needle]] = []
+    needles: list[Needle] = []
+    keys: list[Needle] = []
     tags: set[str] = set()
     for name, text in written.items():
         try:
@@ -132,36 +134,41 @@ def _compile_entry(
         conditions.append(Condition(path, regex))
         if regex is not None:
             tags.update(regex.groupindex)
-            needles.extend(_needles(path, regex))
+            needles.extend(_texts(path, regex))
+            keys.extend(_keys(path, regex))
     if len(conditions) == len(written):
         if not conditions:
             report(key, PatternError("at least one condition"), "{}")
         elif not (tags & {*IP_NAMES, "user"} or where.keys() & {"ip", "login"}):
             report(key, PatternError("fields.ip, or a tag that says who: <HOST> or <F-USER>"), ", ".join(written))
-    needle = max(needles, key=lambda found: found[0], default=(0, EVERY_LINE))[1]
+    needle = next(iter((*needles, *keys)), EVERY_LINE)
     shown = ", ".join(f"{name}: {'null' if text is None else repr(text)}" for name, text in written.items())
     return Entry("", 0, False, f"{{{shown}}}", tuple(conditions), needle, re.compile(needle.regex.decode("ascii"), re.ASCII))
 
 
-def _needles(path: FieldPath, regex: re.Pattern[str]) -> Iterable[tuple[int, Needle]]:
-    """What a condition asks for in the line as it is written, each with how much it tells."""
-    key = path.parts[-1]
+def _texts(path: FieldPath, regex: re.Pattern[str]) -> Iterable[Needle]:
+    """What a condition asks for in the line as it is written, the rarest first: a long text, the key with its value, a text."""
     nodes = parse(regex.pattern, 0)
     text = longest_text(nodes)
-    if text is not None and not text.folded:
-        piece = max(_UNSAFE.split((text.literal or b"").decode("ascii")), key=len)
-        if len(piece) >= LEAST:
-            literal = piece.encode("ascii")
-            yield len(piece) if len(piece) >= _PLENTY else 2, Needle(re.escape(literal), literal)
-    if regex.fullmatch("") or key.isdecimal() or _UNSAFE.search(key):
-        return
-    literal = f'"{key}"'.encode("ascii")
+    piece = "" if text is None or text.folded else max(_UNSAFE.split((text.literal or b"").decode("ascii")), key=len)
+    needle = Needle(re.escape(piece.encode("ascii")), piece.encode("ascii"))
+    if len(piece) >= _PLENTY:
+        yield needle
     values = words(nodes)
     if values and not any(_UNSAFE.search(value) for value in values):
-        value = b"|".join(re.escape(value.encode("ascii")) for value in sorted(set(values)))
-        yield _PLENTY - 1, Needle(re.escape(literal) + b' {0,2}: {0,2}"?(?:' + value + b")")
-    elif len(literal) >= LEAST:
-        yield 1, Needle(re.escape(literal), literal)
+        for key in _keys(path, regex):
+            value = b"|".join(re.escape(value.encode("ascii")) for value in sorted(set(values)))
+            yield Needle(key.regex + b' {0,2}: {0,2}"?(?:' + value + b")")
+    if len(piece) >= LEAST:
+        yield needle
+
+
+def _keys(path: FieldPath, regex: re.Pattern[str]) -> Iterable[Needle]:
+    """The key of a condition that no absent field meets."""
+    key = path.parts[-1]
+    if regex.fullmatch("") is None and not key.isdecimal() and not _UNSAFE.search(key):
+        literal = f'"{key}"'.encode("ascii")
+        yield Needle(re.escape(literal), literal)
 
 
 class Told(NamedTuple):

@@ -18,7 +18,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class FieldPath(NamedTuple):
-    """Where a field is: `request.remote_ip`, `headers.Host.0` (the first of a list), or a key that has the dots in itself."""
+    """Where a field is: `request.remote_ip`, `headers.Host.0` (the first of a list), or a key with the dots in itself."""
 
     written: str
     parts: tuple[str, ...]
@@ -46,9 +46,10 @@ def read_object(text: str) -> Mapping[str, Any] | None:
 
 def field_text(record: Mapping[str, Any], path: FieldPath) -> str | None:
     """
-    What stands in a field, on one line; empty where the field is absent or null.
+    What stands in a field, on one line; empty where the field is absent or null. Of a list the items with `, ` between them,
+    as HTTP joins headers, and `[]` if there are none.
 
-    None if it is no text: an object, a list, or a key that stands twice.
+    None if it is no text: an object, or a key that stands twice.
     """
     if path.written in record:
         return _text(record[path.written])
@@ -68,6 +69,9 @@ def _text(value: Any) -> str | None:
         return value if value.isprintable() else _CONTROL.sub(_escape, value)
     if value is None:
         return ""
+    if isinstance(value, list):
+        texts = [None if isinstance(item, list) else _text(item) for item in value]
+        return None if None in texts else ", ".join(text or "" for text in texts) if texts else "[]"
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else None
 
 

@@ -462,8 +462,8 @@ class RecordMatcher(Matcher):
             return self._read(Body(text[start:end], 1, None), None, text[start:end], offset)
         if self._steps and text.find("{", start, end) >= 0:
             for at, body in self.bodies(text, start, end):
-                if body.message.startswith("{"):
-                    return self._read(body, at, text[start:end], offset)
+                if body.message.startswith("{") and (found := self._read(body, at, text[start:end], offset)) is not None:
+                    return found
         return super().match(text, start, end, offset)
 
     def fits(self, text: str) -> bool:
