@@ -14,7 +14,8 @@ from banwatch.model import Chunk, Position
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT.parent / "shared" / "corpus"
-NAMES = ("dovecot", "exim4", "sshd", "wireguard")
+NAMES = tuple(sorted(path.stem for path in (ROOT / "filters").glob("*.yaml")))
+LISTS = ("failregex", "hintregex", "successregex", "failfields", "hintfields", "successfields")
 NOW = 1795824000.0
 """28 November 2026: lines without a year belong to the weeks before."""
 
@@ -41,10 +42,12 @@ class Shipped:
         return {data.count(b"\n", 0, match.start) + 1: match for match in self.scanner.scan(chunk, NOW)}
 
     def only(self, list_name, kind, index):
-        """The same filter with one of its regexes."""
-        source = self.spec.successregex if list_name == "successregex" else getattr(self.spec, list_name)[kind]
-        lists = {"failregex": {}, "hintregex": {}, "successregex": ()}
-        lists[list_name] = (source[index],) if list_name == "successregex" else {kind: (source[index],)}
+        """The same filter with one of its regexes, or one of its mappings of fields."""
+        lists = {name: () if name.startswith("success") else {} for name in LISTS}
+        source = getattr(self.spec, list_name)
+        lists[list_name] = (source[index],) if list_name.startswith("success") else {kind: (source[kind][index],)}
+        if list_name.endswith("regex"):
+            lists |= {"fields": {}, "header": tuple(header for header in self.spec.header if header != "json")}
         return _ship(replace(self.spec, **lists))
 
 
@@ -68,10 +71,10 @@ def _logs():
 
 
 def _lists(spec):
+    by_kind = {name: getattr(spec, name) for name in LISTS}
+    by_kind |= {name: {"success": entries} for name, entries in by_kind.items() if name.startswith("success")}
     return {
-        *(("failregex", kind, index) for kind, texts in spec.failregex.items() for index in range(len(texts))),
-        *(("hintregex", kind, index) for kind, texts in spec.hintregex.items() for index in range(len(texts))),
-        *(("successregex", "success", index) for index in range(len(spec.successregex))),
+        (name, kind, index) for name, kinds in by_kind.items() for kind, entries in kinds.items() for index in range(len(entries))
     }
 
 

@@ -1,5 +1,6 @@
 """Lines in which everything that a stranger may choose is as bad as it can be; see hostile.yaml."""
 
+import json
 import time
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from banwatch.filter.scan import LONGEST
 
 HOSTILE = yaml.load((Path(__file__).parent / "hostile.yaml").read_text(), yaml.BaseLoader)
+APPLICATIONS = yaml.load((Path(__file__).parent / "hostile-applications.yaml").read_text(), yaml.BaseLoader)
+HOSTILE = {key: value | APPLICATIONS[key] if key == "lines" else value + APPLICATIONS[key] for key, value in HOSTILE.items()}
 REAL = "192.0.2.7"
 OTHERS = ("203.0.113.9", "2001:db8:bad::9", "::ffff:203.0.113.9")
 
@@ -27,7 +30,10 @@ LINES = [
 def fill(line, texts):
     """`line` with the texts, less what no service lets through: a line end or a NUL is escaped or cut by all of them."""
     first, *rest = line.split("{}")
-    chosen = (text.replace("\n", "\\n").replace("\0", "") for text in texts)
+    if '{"' in line:
+        chosen = (json.dumps(text)[1:-1] for text in texts)
+    else:
+        chosen = (text.replace("\n", "\\n").replace("\0", "") for text in texts)
     return first + "".join(text + piece for text, piece in zip(chosen, rest, strict=False))
 
 
