@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banwatch.address import (
+    by_of,
     canonical_ip,
     family_of,
     network_of,
@@ -85,6 +86,22 @@ def test_target_renders_as_who():
     """A target reads like the WHO that names it."""
     assert str(Target("login", "bob")) == "login:bob"
     assert str(Target("net", "192.0.2.0/24")) == "192.0.2.0/24"
+
+
+@pytest.mark.parametrize(
+    ("who", "by"),
+    [
+        ("192.0.2.7", "ip"),
+        ("192.0.2.0/24", "net"),
+        ("2001:db8::1", "ip"),
+        ("2001:db8::/64", "ip"),
+        ("2001:db8::/48", "net"),
+        ("login:192.0.2.7", "login"),
+    ],
+)
+def test_by_of(who, by):
+    """An IPv6 /64 is one attacker, as it is where attackers are counted."""
+    assert by_of(parse_who(who)) == by
 
 
 def test_network_of():

@@ -167,9 +167,19 @@ async def test_unban_is_all_or_nothing(house):
     """One who is not banned is named, and nobody is unbanned."""
     ask = asking(house)
     await ask("ban", who=["192.0.2.7"])
-    with pytest.raises(ControlError, match=r"not banned: 192\.0\.2\.8, login:bob"):
+    with pytest.raises(ControlError, match=r"not banned: 192\.0\.2\.8; login:bob"):
         await ask("unban", who=["192.0.2.7", "192.0.2.8", "login:bob"])
     assert list(banned(house)) == ["192.0.2.7"]
+
+
+async def test_many_at_once(house):
+    """Thousands are banned and unbanned in pieces, and an error does not name them all."""
+    ask = asking(house)
+    many = [f"10.0.{number // 250}.{number % 250}" for number in range(2000)]
+    assert (await ask("ban", who=many))["banned"] == 2000
+    assert await ask("unban", who=many) == {"unbanned": 2000}
+    with pytest.raises(ControlError, match="; and 1980 more"):
+        await ask("unban", who=many)
 
 
 async def test_unban_all(house):

@@ -9,7 +9,7 @@ import socket
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
-from banwatch.model import Target
+from banwatch.model import By, Target
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -111,6 +111,14 @@ def unit_of(ip: str) -> str | None:
     if address[0] & 0xFE == 0xFC or address.startswith(_SHARED):
         return ip
     return unpack(address[:8] + bytes(8), 64)
+
+
+def by_of(target: Target) -> By:
+    """What somebody who banned `target` by hand had in mind: a login, one attacker, or a network wider than that."""
+    if target.realm == "login":
+        return "login"
+    prefixlen = pack(target.who)[1]
+    return "ip" if prefixlen >= (64 if ":" in target.who else 32) else "net"
 
 
 def family_of(who: str) -> int:

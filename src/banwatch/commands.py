@@ -8,18 +8,16 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from banwatch.address import family_of, pack, parse_who, unit_of
+from banwatch.address import by_of, unit_of
 from banwatch.control.peer import Peer
 from banwatch.engine import Change, Engine
 from banwatch.errors import ControlError, FirewallError
 from banwatch.jail.jail import Jail
-from banwatch.model import ALLOW, Ban, By, Target
+from banwatch.model import ALLOW, Ban, Target
 from banwatch.switchboard import JailView
+from banwatch.who import everything, first_of, parse_targets, refuse, slices, too_wide
 
 MANUAL = "manual"
-WIDEST = {4: 8, 6: 32}
-"""The shortest prefix that is banned without --force, by family."""
-
 Handler = Callable[[Mapping[str, Any], Peer], Awaitable[Any]]
 
 
@@ -100,19 +98,19 @@ class Commands:
         """Ban all of `who` or none of them."""
         engine, now = self._house.engine, self._clock()
         jail = self._jail(params.get("jail") or MANUAL)
-        targets = _targets(params["who"])
-        _refuse(targets, _everything, "name networks of at least /1")
+        targets = await parse_targets(params["who"])
+        await refuse(targets, everything, "name networks of at least /1")
         if not params.get("force"):
-            _refuse(targets, engine.jails[jail].guard.ignored, "--force bans them all the same")
-            _refuse(targets, _too_wide, "--force bans them all the same")
+            await refuse(targets, engine.jails[jail].guard.ignored, "--force bans them all the same")
+            await refuse(targets, too_wide, "--force bans them all the same")
         until = _until(params, engine.config.jails[jail].bantime, now)
         enforce = engine.config.jails[jail].enforce
         made = [
-            Ban(jail, target, _by(target), now, until, origin="manual", enforce=enforce, why="by command") for target in targets
+            Ban(jail, target, by_of(target), now, until, origin="manual", enforce=enforce, why="by command") for target in targets
         ]
         await self._enter(made)
-        bans = [self._describe_ban(ban, now, {}) for made_ban in made if (ban := engine.book.get(jail, made_ban.target))]
-        return {"banned": len(bans), "bans": bans}
+        present = [ban async for some in slices(targets) for target in some if (ban := engine.book.get(jail, target))]
+        return {"banned": len(present), "bans": [self._describe_ban(ban, now, {}) for ban in present]}
 
     async def unban(self, params: Mapping[str, Any], _peer: Peer) -> dict[str, Any]:
         """End the bans of all of `who`, or of everybody; refused as a whole if one of them is not banned."""
@@ -121,18 +119,23 @@ class Commands:
         if params.get("all"):
             keys = [(jail, target) for jail in jails if jail != ALLOW for target in engine.book.of_jail(jail)]
         else:
-            keys = self._find(jails, _targets(params["who"]))
-        ended = engine.unban(keys, now, "by command")
-        await self._carry_out(ended)
-        return {"unbanned": len(ended)}
+            keys = self._find(jails, await parse_targets(params["who"]))
+        ended = 0
+        async for some in slices(keys):
+            changes = engine.unban(some, now, "by command")
+            await self._carry_out(changes)
+            ended += len(changes)
+        return {"unbanned": ended}
 
     async def allow(self, params: Mapping[str, Any], _peer: Peer) -> dict[str, Any]:
         """Let all of `who` in whatever they do, and end the bans they have."""
         engine, now = self._house.engine, self._clock()
-        targets = _targets(params["who"])
-        _refuse(targets, _everything, "name networks of at least /1")
+        targets = await parse_targets(params["who"])
+        await refuse(targets, everything, "name networks of at least /1")
         until = _until(params, None, now)
-        await self._enter([Ban(ALLOW, target, _by(target), now, until, origin="manual", why="by command") for target in targets])
+        await self._enter(
+            [Ban(ALLOW, target, by_of(target), now, until, origin="manual", why="by command") for target in targets]
+        )
         await self._carry_out(engine.drop_ignored(now))
         return {"allowed": len(targets)}
 
@@ -171,16 +174,19 @@ class Commands:
             if not entries:
                 missing.append(str(target))
         if missing:
-            raise ControlError(f"not banned: {', '.join(missing)}", "nothing was changed; `banwatch-client banned` lists who is")
+            raise ControlError(f"not banned: {first_of(missing)}", "nothing was changed; `banwatch-client banned` lists who is")
         return found
 
     async def _enter(self, bans: Sequence[Ban]) -> None:
         """Ban them all; if the kernel refuses one, put everything back as it was."""
         engine = self._house.engine
         before = {ban.target: engine.book.get(ban.jail, ban.target) for ban in bans}
-        entered = engine.ban(bans)
+        entered: list[Ban] = []
         try:
-            await self._carry_out(entered)
+            async for some in slices(bans):
+                changes = engine.ban(some)
+                entered += changes
+                await self._carry_out(changes)
         except ControlError:
             keys = [(ban.jail, ban.target) for ban in entered]
             undone: list[Change] = [*engine.unban(keys, self._clock(), "refused by the kernel")]
@@ -223,51 +229,6 @@ class Commands:
             "enforced": self._house.in_force(ban),
             "dropped": dropped.get((ban.jail, ban.target)),
         }
-
-
-def _targets(who: Sequence[str]) -> list[Target]:
-    """
-    What `who` names, each once.
-
-    Raises:
-        ControlError: with everything that names nobody.
-    """
-    targets: dict[Target, None] = {}
-    wrong: list[str] = []
-    for text in who:
-        try:
-            targets[parse_who(text)] = None
-        except ValueError as error:
-            wrong.append(str(error))
-    if wrong:
-        raise ControlError("; ".join(wrong), "nothing was changed")
-    return list(targets)
-
-
-def _refuse(targets: Sequence[Target], reason_of: Callable[[Target], str | None], hint: str) -> None:
-    refused = [f"{target}: {reason}" for target in targets if (reason := reason_of(target))]
-    if refused:
-        raise ControlError("; ".join(refused), f"nothing was changed; {hint}")
-
-
-def _prefixlen(target: Target) -> int | None:
-    return None if target.realm == "login" else pack(target.who)[1]
-
-
-def _too_wide(target: Target) -> str | None:
-    prefixlen = _prefixlen(target)
-    widest = WIDEST[family_of(target.who)]
-    return f"wider than /{widest}" if prefixlen is not None and prefixlen < widest else None
-
-
-def _everything(target: Target) -> str | None:
-    return "everybody" if _prefixlen(target) == 0 else None
-
-
-def _by(target: Target) -> By:
-    if target.realm == "login":
-        return "login"
-    return "net" if "/" in target.who else "ip"
 
 
 def _until(params: Mapping[str, Any], otherwise: float | None, now: float) -> float | None:

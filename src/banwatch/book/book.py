@@ -7,8 +7,9 @@ There is one entry for each (jail, target). An allowed address is an entry of th
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
+from banwatch.address import by_of
 from banwatch.book.ends import Ends
-from banwatch.model import Ban, By, Target, Unban
+from banwatch.model import Ban, Target, Unban
 
 Key = tuple[str, Target]
 
@@ -95,8 +96,7 @@ class Book:
             if jail not in known or target in self.of_jail(jail):
                 continue
             until = None if left is None else now + left
-            by: By = "net" if "/" in target.who and not target.who.endswith("/64") else "ip"
-            ban = self.ban(Ban(jail, target, by, now, until, origin="adopted", why="found in the kernel's set"))
+            ban = self.ban(Ban(jail, target, by_of(target), now, until, origin="adopted", why="found in the kernel's set"))
             if ban is not None:
                 adopted.append(ban)
         return adopted
