@@ -45,7 +45,7 @@ def test_it_is_ready_confined_and_alive(service):
     assert service.show("ActiveState") == "active"
     status = service.path(f"/proc/{service.show('MainPID')}/status").read_text()
     assert re.findall(r"^(?:CapEff|NoNewPrivs|Seccomp):\s+(\w+)$", status, re.MULTILINE) == ["0000000000003000", "1", "2"]
-    assert re.fullmatch(r"\d jails, 0 bans", service.show("StatusText"))
+    assert re.fullmatch(r"\d+ jails, 0 bans", service.show("StatusText"))
     alive = service.show("WatchdogTimestampMonotonic")
     await_true(lambda: service.show("WatchdogTimestampMonotonic") != alive, "the watchdog is fed again", within=20)
 
