@@ -156,19 +156,24 @@ def _texts(path: FieldPath, regex: re.Pattern[str]) -> Iterable[Needle]:
         yield needle
     values = words(nodes)
     if values and not any(_UNSAFE.search(value) for value in values):
-        for key in _keys(path, regex):
+        for key in _key(path, regex):
             value = b"|".join(re.escape(value.encode("ascii")) for value in sorted(set(values)))
-            yield Needle(key.regex + b' {0,2}: {0,2}"?(?:' + value + b")")
+            yield Needle(key + b'"?(?:' + value + b")")
     if len(piece) >= LEAST:
         yield needle
 
 
 def _keys(path: FieldPath, regex: re.Pattern[str]) -> Iterable[Needle]:
-    """The key of a condition that no absent field meets."""
+    """The key of a condition, with a value that is neither empty nor null."""
+    for key in _key(path, regex):
+        yield Needle(key + b'(?:"[^"\\n]|[^" n\\n])')
+
+
+def _key(path: FieldPath, regex: re.Pattern[str]) -> Iterable[bytes]:
+    """What stands before the value of a field, if no absent field meets the condition."""
     key = path.parts[-1]
     if regex.fullmatch("") is None and not key.isdecimal() and not _UNSAFE.search(key):
-        literal = f'"{key}"'.encode("ascii")
-        yield Needle(re.escape(literal), literal)
+        yield re.escape(f'"{key}"'.encode("ascii")) + b" {0,2}: {0,2}"
 
 
 class Told(NamedTuple):
