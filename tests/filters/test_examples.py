@@ -10,6 +10,8 @@ def test_every_example_gives_exactly_what_it_says(shipped, owner, example):
         assert match is None
         return
     said = {"kind": match.kind, "ip": match.ip, "login": match.login, "count": str(match.attempts)}
+    asked = {"hint": "true" if match.hint else "false", "session": match.session}
+    said |= {name: value for name, value in asked.items() if name in example.expect}
     assert said == {"kind": example.kind, "login": None, "count": "1", **example.expect}
 
 

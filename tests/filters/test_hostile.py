@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from banwatch.filter.scan import LONGEST
 
-HOSTILE = yaml.load((Path(__file__).parent / "hostile.yaml").read_text(), yaml.BaseLoader)
-APPLICATIONS = yaml.load((Path(__file__).parent / "hostile-applications.yaml").read_text(), yaml.BaseLoader)
-HOSTILE = {key: value | APPLICATIONS[key] if key == "lines" else value + APPLICATIONS[key] for key, value in HOSTILE.items()}
+FILES = [yaml.load(path.read_text(), yaml.BaseLoader) for path in sorted(Path(__file__).parent.glob("hostile*.yaml"))]
+HOSTILE = {
+    "lines": {k: v for file in FILES for k, v in file["lines"].items()},
+    "pieces": [p for file in FILES for p in file["pieces"]],
+}
 REAL = "192.0.2.7"
 OTHERS = ("203.0.113.9", "2001:db8:bad::9", "::ffff:203.0.113.9")
 
