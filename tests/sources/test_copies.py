@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from banwatch.sources.copies import find_begin
+from banwatch.sources.copies import find_begin, find_originals
 from banwatch.sources.file import LogFile
 
 BIG = bytearray(1 << 20)
@@ -34,43 +34,84 @@ def log(tmp_path, opened):
     return file
 
 
-def test_a_whole_copy_begins_where_the_reading_had_come_to(tmp_path, log, opened):
-    """Also when the original was emptied since, and when the copy has more."""
+def test_a_copy_gives_what_the_original_does_not_have(tmp_path, log, opened):
+    """As soon as it is still; the original is read to its end anyway, be it read already or not."""
+    (tmp_path / "copy").write_bytes(OLD + b"more\nand more\n")
+    with (tmp_path / "log").open("ab") as file:
+        file.write(b"more\n")
+    copy = opened(tmp_path / "copy")
+    assert find_begin(copy, find_originals([log]), is_still=False) is None
+    assert find_begin(copy, find_originals([log]), is_still=True) == len(OLD) + 5
+    copy.seek(len(OLD) + 5)
+    assert copy.read(BIG).data == b"and more\n"
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+def test_a_copy_gives_what_the_original_has_lost(tmp_path, log, opened, noticed):
+    """What was in it when it was emptied, and was not read before."""
     (tmp_path / "copy").write_bytes(OLD + b"more\n")
     copy = opened(tmp_path / "copy")
-    assert find_begin(copy, [log], is_still=False) == len(OLD)
-    os.truncate(tmp_path / "log", 0)
-    log.read(BIG)
-    assert find_begin(copy, [log], is_still=False) == len(OLD)
-    copy.seek(len(OLD))
-    assert copy.read(BIG).data == b"more\n"
+    (tmp_path / "log").write_bytes(b"new\n")
+    if noticed:
+        log.read(BIG)
+    assert find_begin(copy, find_originals([log]), is_still=False) is None
+    assert find_begin(copy, find_originals([log]), is_still=True) == len(OLD)
 
 
-@pytest.mark.parametrize("size", [0, 1, 255, 256, 257, len(OLD) - 1])
+@pytest.mark.parametrize("size", [1, 255, 256, 257, len(OLD) - 1, len(OLD)])
 def test_a_copy_under_way_is_waited_for(tmp_path, log, opened, size):
-    """Until it is still: then what it has in common with what was read decides."""
+    """Until it is still: then all it has is in the original."""
     (tmp_path / "copy").write_bytes(OLD[:size])
     copy = opened(tmp_path / "copy")
-    assert find_begin(copy, [log], is_still=False) is None
-    assert find_begin(copy, [log], is_still=True) == 0
+    assert find_begin(copy, find_originals([log]), is_still=False) is None
+    assert find_begin(copy, find_originals([log]), is_still=True) == size
 
 
 def test_a_copy_that_lacks_the_last_lines_is_one_all_the_same(tmp_path, log, opened):
     """Lines written between the copying and the emptying were read from the original only."""
     (tmp_path / "copy").write_bytes(OLD)
-    with (tmp_path / "log").open("ab") as file:
-        file.write(b"late\n")
+    for _ in range(1000):
+        with (tmp_path / "log").open("ab") as file:
+            file.write(b"late\n")
+        log.read(BIG)
+    os.truncate(tmp_path / "log", 0)
     log.read(BIG)
     copy = opened(tmp_path / "copy")
-    assert find_begin(copy, [log], is_still=False) is None
-    assert find_begin(copy, [log], is_still=True) == len(OLD)
+    assert find_begin(copy, find_originals([log]), is_still=False) is None
+    assert find_begin(copy, find_originals([log]), is_still=True) == len(OLD)
+
+
+def test_a_copy_that_was_changed_is_read_from_where_it_differs(tmp_path, log, opened):
+    """At least from the last place known before."""
+    with (tmp_path / "log").open("ab") as file:
+        for _ in range(3):
+            file.write(b"x" * 5000 + b"\n")
+            file.flush()
+            log.read(BIG)
+    os.truncate(tmp_path / "log", 0)
+    log.read(BIG)
+    (tmp_path / "copy").write_bytes(OLD + b"x" * 5000 + b"\n" + b"y" * 9000 + b"\n")
+    assert find_begin(opened(tmp_path / "copy"), find_originals([log]), is_still=True) == len(OLD) + 5001
+
+
+def test_too_little_to_tell_is_no_copy_in_the_end(tmp_path, opened):
+    """It starts like one that was read in a single piece, but has not come to the end of that."""
+    (tmp_path / "log").write_bytes(OLD)
+    log = opened(tmp_path / "log")
+    log.read(BIG)
+    os.truncate(tmp_path / "log", 0)
+    log.read(BIG)
+    (tmp_path / "new").write_bytes(OLD[:300])
+    new = opened(tmp_path / "new")
+    assert find_begin(new, find_originals([log]), is_still=False) is None
+    assert find_begin(new, find_originals([log]), is_still=True) == 0
 
 
 def test_a_log_that_only_starts_like_another_is_no_copy(tmp_path, log, opened):
     """A banner may be long and the same in every file: what follows it is not."""
     for content in (b"another\n", OLD[:300] + b"other\n", OLD[:-6] + b"other\n", OLD[:-6] + b"other\n" * 9):
         (tmp_path / "new").write_bytes(content)
-        assert find_begin(opened(tmp_path / "new"), [log], is_still=False) == 0
+        assert find_begin(opened(tmp_path / "new"), find_originals([log]), is_still=False) == 0
 
 
 def test_a_log_that_only_starts_like_one_that_was_emptied_is_no_copy(tmp_path, log, opened):
@@ -78,14 +119,14 @@ def test_a_log_that_only_starts_like_one_that_was_emptied_is_no_copy(tmp_path, l
     (tmp_path / "new").write_bytes(OLD[:300] + b"other\n" * 200)
     os.truncate(tmp_path / "log", 0)
     log.read(BIG)
-    assert find_begin(opened(tmp_path / "new"), [log], is_still=False) == 0
+    assert find_begin(opened(tmp_path / "new"), find_originals([log]), is_still=False) == 0
 
 
 def test_a_log_that_was_not_read_yet_has_no_copy(tmp_path, opened):
     """Both are read, from the start; whichever comes first, there is nothing to tell them apart by."""
     for name in ("a", "b"):
         (tmp_path / name).write_bytes(OLD)
-    assert find_begin(opened(tmp_path / "a"), [opened(tmp_path / "b")], is_still=False) == 0
+    assert find_begin(opened(tmp_path / "a"), find_originals([opened(tmp_path / "b")]), is_still=False) == 0
 
 
 def test_short_logs_are_not_compared(tmp_path, opened):
@@ -94,7 +135,7 @@ def test_short_logs_are_not_compared(tmp_path, opened):
         (tmp_path / name).write_bytes(OLD[:255])
     first = opened(tmp_path / "a")
     first.read(BIG)
-    assert find_begin(opened(tmp_path / "b"), [first], is_still=False) == 0
+    assert find_begin(opened(tmp_path / "b"), find_originals([first]), is_still=False) == 0
 
 
 async def test_copytruncate_within_a_glob(tmp_path, follow, append):
@@ -110,8 +151,8 @@ async def test_copytruncate_within_a_glob(tmp_path, follow, append):
         assert sorted(await reader.named(2)) == [("a.log", b"new\n"), ("a.log.1", b"last\n")]
 
 
-async def test_a_slow_copy_within_a_glob(tmp_path, follow, hand, append):
-    """While it grows it is waited for; the original is read on meanwhile."""
+async def test_a_slow_copy_within_a_glob(tmp_path, follow, hand, append, idle):
+    """While it grows it is waited for; the original is read on meanwhile, and what only the copy has comes in the end."""
     log, copy = tmp_path / "a.log", tmp_path / "a.log.1"
     append(log, OLD)
     async with follow(tmp_path / "a.log*", waker=hand, patience=None) as reader:
@@ -123,19 +164,16 @@ async def test_a_slow_copy_within_a_glob(tmp_path, follow, hand, append):
             lambda: (append(copy, OLD[100:500]), append(log, b"more\n"), hand.wrote(copy), hand.wrote(log)),
         ]
         assert await reader.named(1) == [("a.log", b"more\n")]
-        append(copy, OLD[500:])
+        append(copy, OLD[500:] + b"more\nlost\n")
         hand.wrote(copy)
-        os.truncate(log, 0)
-        append(log, b"new\n")
+        log.write_bytes(b"new\n")
         hand.wrote(log)
-        assert await reader.named(1) == [("a.log", b"new\n")]
-        hand.script.append(lambda: None)
-        append(log, b"newer\n")
-        hand.wrote(log)
-        assert await reader.named(1) == [("a.log", b"newer\n")]
+        assert await reader.named(2) == [("a.log", b"new\n"), ("a.log.1", b"lost\n")]
         append(copy, b"other\n")
         hand.wrote(copy)
         assert await reader.named(1) == [("a.log.1", b"other\n")]
+        with pytest.raises(idle):
+            await reader.chunk()
 
 
 async def test_a_log_that_is_saved_by_an_editor(tmp_path, follow, append):

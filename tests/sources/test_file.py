@@ -3,13 +3,14 @@
 import errno
 import os
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from banwatch.errors import SourceError
 from banwatch.model import Position
-from banwatch.sources.file import KNOWN, LogFile, Piece, check_regular
+from banwatch.sources.file import KNOWN, MARKS, SPACING, LogFile, Piece, check_regular
 
 BIG = bytearray(1 << 20)
 
@@ -263,3 +264,20 @@ def test_closing_twice_is_fine(path: Path) -> None:
     file.close()
     file.close()
     assert not file.is_open
+
+
+def test_some_places_are_remembered(path: Path, opened: Opened, append: Append) -> None:
+    """The first and the last, the newest of them close together, and never many."""
+    path.touch()
+    file = opened(path)
+    offsets = []
+    for _ in range(3000):
+        append(path, b"x" * 999 + b"\n")
+        file.read(BIG)
+        offsets.append(file.offset)
+    marks = [mark.offset for mark in file.traces[0].marks]
+    assert (marks[0], marks[-1]) == (1000, 3_000_000)
+    assert set(marks) <= set(offsets)
+    assert len(marks) <= MARKS
+    assert all(later - earlier <= SPACING + 1000 for earlier, later in pairwise(marks[MARKS // 2 :]))
+    assert all(mark.fits(file) for mark in file.traces[0].marks)

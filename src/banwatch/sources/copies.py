@@ -1,38 +1,66 @@
 """
-Whether a new file is the copy of one that was read already.
+Whether a new file is the copy of one that is read anyway.
 
 copytruncate copies a log before it empties it. Where a glob matches the copy as well, its lines would count twice; an
-editor that saves a log puts a copy in its place. A copy is read only from where the reading of the original had come to.
+editor that saves a log puts a copy in its place. Of a copy only that is read which the original did not give: what it has
+more, and what the original lost when it was emptied.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from banwatch.sources.file import KNOWN, LogFile, Mark
+from banwatch.sources.file import KNOWN, LogFile, Trace
 
 
-def find_begin(new: LogFile, others: Iterable[LogFile], *, is_still: bool) -> int | None:
+class Original(NamedTuple):
+    """A file that may have been copied, and the content it had then, which it may have lost since."""
+
+    file: LogFile
+    trace: Trace
+
+    @property
+    def is_intact(self) -> bool:
+        return self.file.is_open and self.trace is self.file.traces[0] and self.trace.marks[-1].fits(self.file)
+
+
+def find_originals(others: Iterable[LogFile]) -> list[Original]:
+    return [Original(other, trace) for other in others for trace in other.traces]
+
+
+def find_begin(new: LogFile, originals: Iterable[Original], *, is_still: bool) -> int | None:
     """
     Where to begin reading the new file, 0 unless it is a copy; None while that cannot be told.
 
-    Whoever starts as another one does, byte for byte, is suspect. It is a copy if it also has what stood before a place
-    where the reading of the other one had been. While it has not grown so far, it is waited for until it is still, but not
-    if it can be seen that it goes on differently.
+    Whoever starts as another one does, byte for byte, is suspect. That it is no copy can often be seen at once. What the
+    original will have given in the end is known only when the copying is over and the original was emptied, or not: when
+    the new file is still.
     """
-    size = new.size
-    head, end = new.peek(0, KNOWN), Mark(size, new.peek(max(0, size - KNOWN), KNOWN))
-    for other in others:
-        for trace in other.traces:
-            if len(trace.head) < KNOWN or not trace.marks or not trace.head.startswith(head):
-                continue
-            if size < trace.marks[-1].offset and not is_still:
-                if _has(other, trace.marks[-1]) and not _has(other, end):  # it was not emptied, so it would have them
-                    continue
-                return None
-            for mark in reversed(trace.marks):
-                if _has(new, mark):
-                    return mark.offset
+    size, head = new.size, new.peek(0, KNOWN)
+    for original in originals:
+        trace = original.trace
+        if len(trace.head) < KNOWN or not trace.marks or not trace.head.startswith(head):
+            continue
+        begin = _compare(new, size, original.file) if original.is_intact else _compare_memory(new, size, trace)
+        if begin != 0:
+            return (begin or 0) if is_still else None
     return 0
 
 
-def _has(file: LogFile, mark: Mark) -> bool:
-    return file.peek(mark.offset - len(mark.before), len(mark.before)) == mark.before
+def _compare(new: LogFile, size: int, other: LogFile) -> int:
+    """How much the new file has in common with one that is as it was; 0 if it goes on differently."""
+    common = min(size, other.size)
+    before = max(0, common - KNOWN)
+    return common if new.peek(before, common - before) == other.peek(before, common - before) else 0
+
+
+def _compare_memory(new: LogFile, size: int, trace: Trace) -> int | None:
+    """
+    How much of the new file was read in another that has been emptied since; None if it is too short to tell.
+
+    A copy may lack the last lines that were read: then all it has was read.
+    """
+    reached = [mark for mark in trace.marks if mark.offset <= size]
+    for mark in reversed(reached):
+        if mark.fits(new):
+            return size if mark is reached[-1] and size < trace.marks[-1].offset else mark.offset
+    return 0 if reached else None

@@ -9,7 +9,6 @@ bytes early, and what stood there must still stand there. If it does not, or if 
 import errno
 import os
 import stat
-from collections import deque
 from typing import NamedTuple, Self
 
 from banwatch.errors import SourceError
@@ -20,6 +19,10 @@ from banwatch.sources.cut import Cutter
 KNOWN = 256
 """How many bytes before the place of reading are compared: more than the longest start that two log lines share."""
 
+MARKS = 64
+SPACING = 4096
+"""How many places of a file are remembered, and how many bytes apart the newest of them are."""
+
 
 class Identity(NamedTuple):
     """What makes two paths lead to the same file."""
@@ -29,20 +32,39 @@ class Identity(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A place where the reading had come to, and the last bytes before it."""
+    """A place where the reading had come to, and the hash of the last bytes before it."""
 
     offset: int
-    before: bytes
+    before: int
+
+    def fits(self, file: "LogFile") -> bool:
+        """Whether the file has the same bytes there."""
+        known = min(self.offset, KNOWN)
+        return hash(file.peek(self.offset - known, known)) == self.before
 
 
 class Trace:
-    """What is remembered of one content of a file, from one truncation to the next: its first bytes, and the last marks."""
+    """
+    What is remembered of one content of a file, from one truncation to the next.
+
+    Attributes:
+        head: its first bytes.
+        marks: some of the places where the reading had come to, always the first and the last; the older, the fewer.
+    """
 
     __slots__ = ("head", "marks")
 
     def __init__(self) -> None:
         self.head = b""
-        self.marks: deque[Mark] = deque(maxlen=8)
+        self.marks: list[Mark] = []
+
+    def add(self, offset: int, known: bytes) -> None:
+        marks = self.marks
+        if len(marks) > 1 and offset < marks[-2].offset + SPACING:
+            marks.pop()
+        marks.append(Mark(offset, hash(known)))
+        if len(marks) > MARKS:
+            del marks[1 : MARKS // 2 : 2]
 
 
 class Piece(NamedTuple):
@@ -224,7 +246,7 @@ class LogFile:
         self._known = known
         trace = self.traces[0]
         if known:
-            trace.marks.append(Mark(self.offset, known))
+            trace.add(self.offset, known)
         if len(trace.head) < KNOWN:
             trace.head = self.peek(0, KNOWN)
 

@@ -6,6 +6,7 @@ import errno
 from dataclasses import dataclass, field
 
 from banwatch.sources.base import Waker
+from banwatch.sources.copies import Original
 from banwatch.sources.file import Identity, LogFile
 from banwatch.sources.sightings import render_errno
 
@@ -29,7 +30,7 @@ class Followed:
         retired: no path leads to it any more.
         moved: it lost its name, so the line under way may never get an end.
         superseded: retired, and so is one that came later.
-        suspect: it is new and may be the copy of a file that was read.
+        suspect: it is new and may be the copy of a file that was read, one of `originals` (None: not looked for yet).
         settling: it is still; time for what is put off until then.
         read_last: when it last gave something, on the waker's clock.
         waits_for: files it took a path from, whose rest comes first; it is among their `heirs`.
@@ -49,6 +50,7 @@ class Followed:
     moved: bool = False
     superseded: bool = False
     suspect: bool = False
+    originals: list[Original] | None = None
     settling: bool = False
     read_last: float = 0.0
     waits_for: "set[Followed]" = field(default_factory=set)

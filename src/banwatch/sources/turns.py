@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from banwatch.model import Chunk
 from banwatch.sources.catalogue import Catalogue
-from banwatch.sources.copies import find_begin
+from banwatch.sources.copies import find_begin, find_originals
 from banwatch.sources.file import KNOWN, Piece
 from banwatch.sources.handles import Followed, Handles
 from banwatch.sources.sightings import render_errno
@@ -108,16 +108,21 @@ class Turns:
 
     def _clear(self, followed: Followed) -> bool:
         """Find out whether a new file is a copy, and pass over what was read in the original; False while that is not known."""
-        is_still = followed.settling or followed.retired
-        begin = find_begin(followed.file, self._catalogue.siblings(followed), is_still=is_still)
+        file, is_still = followed.file, followed.settling or followed.retired
+        if file.size == 0 and not is_still:  # copied is from what there is when the copying begins
+            followed.originals = None
+            self._release(followed)
+            return False
+        if followed.originals is None:
+            followed.originals = find_originals(self._catalogue.siblings(followed))
+        begin = find_begin(file, followed.originals, is_still=is_still)
         if begin is None:
             self._release(followed)
-            if followed.file.size > 0:
-                self._due[followed] = self._now() + self._patience.grace
+            self._due[followed] = self._now() + self._patience.grace
             return False
         if begin:
-            followed.file.seek(begin)
-        followed.suspect = followed.settling = False
+            file.seek(begin)
+        followed.suspect, followed.settling, followed.originals = False, False, None
         return True
 
     def _read(self, followed: Followed) -> Chunk | None:
