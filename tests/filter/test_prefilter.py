@@ -6,52 +6,53 @@ from hypothesis import strategies as st
 
 from banwatch.config.model import FilterSpec
 from banwatch.filter import Lens, Scanner, compile_filter
-from banwatch.filter.prefilter import EVERY_LINE, Needle, RePrefilter
+from banwatch.filter.needles import EVERY_LINE, Needle
+from banwatch.filter.prefilter import RePrefilter, open_prefilter
+from banwatch.filter.vectorscan import Vectorscan
 from banwatch.model import Chunk, Position
 
 NOW = 1.8e9
+ENGINES = pytest.mark.parametrize("engine", [RePrefilter, Vectorscan])
 
 
-def needles(*regexes, **keys):
-    return compile_filter(FilterSpec("x", failregex={"auth": regexes}, **keys)).needles
+def found(engine, needles, data):
+    return [data[a:b] for a, b in engine([needles]).candidates(data, [0])[0]]
 
 
-def test_behind_a_program_the_beginning_is_looked_for():
-    """The program and the first words of the messages are one needle."""
-    (needle,) = needles("^Failed for <HOST>$", "^Invalid user <HOST>$", program="prog")
-    assert needle.literal is None
-    data = b"mx prog[1]: Failed for 192.0.2.7\nmx prog: other\nmx else: Failed for 192.0.2.7\nmx prog: Invalid user 192.0.2.7"
-    assert [data[a:b] for a, b in RePrefilter([needle]).candidates(data)] == [
-        b"mx prog[1]: Failed for 192.0.2.7",
-        b"mx prog: Invalid user 192.0.2.7",
-    ]
+@ENGINES
+def test_lines_with_a_needle_are_candidates(engine):
+    """Regexes and texts are found, each line once, also the last one without its end."""
+    needles = [Needle(b"ab+c"), Needle(b"text", b"text")]
+    assert found(engine, needles, b"abc abbc text\nnothing\nab\nc\nTEXT\nsome text") == [b"abc abbc text", b"some text"]
 
 
-@pytest.mark.parametrize(
-    ("regex", "expected"),
-    [
-        (r"^\S+ authenticator failed for <HOST>$", Needle(rb"\ authenticator\ failed\ for\ ", b" authenticator failed for ")),
-        ("(?i)Login Failure <HOST>", Needle(rb"login\ failure\ ", b"login failure ", True)),
-        ("(?:bad|evil) <HOST>", EVERY_LINE),
-        ("(?:text )?<HOST>", EVERY_LINE),
-    ],
-)
-def test_without_a_program_the_longest_text_is_looked_for(regex, expected):
-    """What a match cannot do without is the needle; where there is nothing, every line is a candidate."""
-    assert needles(regex, header=("none",)) == (expected,)
+@ENGINES
+def test_folded_texts_are_found_in_any_case(engine):
+    """Where case does not matter to the regex it does not matter to the needle."""
+    assert found(engine, [Needle(b"text", b"text", True)], b"TeXt\nno\n") == [b"TeXt"]
 
 
-def test_lines_beyond_ascii_are_candidates_always():
+@ENGINES
+def test_lines_beyond_ascii_are_candidates_always(engine):
     """Bytes and characters part ways there, so such a line is looked at."""
     data = b"aaa\n\xc5\xbf\nneedle\nbbb\xff\n"
-    found = RePrefilter([Needle(b"needle", b"needle")]).candidates(data)
-    assert [data[a:b] for a, b in found] == [b"\xc5\xbf", b"needle", b"bbb\xff"]
+    assert found(engine, [Needle(b"needle", b"needle")], data) == [b"\xc5\xbf", b"needle", b"bbb\xff"]
 
 
-def test_a_needle_does_not_reach_into_the_next_line():
-    """A class that takes anything does not take line ends."""
-    (needle,) = needles(r"^a[^bc]\Sfailed <HOST>$", program="prog")
-    assert list(RePrefilter([needle]).candidates(b"prog: a\nxfailed 192.0.2.7\n")) == []
+@ENGINES
+def test_every_line(engine):
+    """Where no needle is known every line is a candidate, for this lens only."""
+    data = b"a\n\nneedle"
+    both = engine([[EVERY_LINE], [Needle(b"needle", b"needle")]])
+    assert [list(spans) for spans in both.candidates(data, [0, 1])] == [[(0, 1), (2, 2), (3, 9)], [(3, 9)]]
+    assert [list(spans) for spans in both.candidates(data, [1])] == [[(3, 9)]]
+    assert [list(spans) for spans in engine([[EVERY_LINE]]).candidates(data, [0])] == [[(0, 1), (2, 2), (3, 9)]]
+
+
+def test_vectorscan_looks_where_it_can():
+    """What it cannot be asked for is looked for by `re`."""
+    assert open_prefilter([[Needle(b"needle", b"needle")]]).engine == "vectorscan"
+    assert open_prefilter([[Needle(rb"(?<=a)needle")]]).engine == "re"
 
 
 PIECES = st.sampled_from(
@@ -96,15 +97,29 @@ def filters(draw):
     return compile_filter(FilterSpec("x", failregex={"auth": regexes}, **keys))
 
 
+@ENGINES
 @given(
-    filters(),
-    st.lists(st.tuples(st.sampled_from(["Nov 20 10:00:00 mx prog[1]: ", "Nov 20 10:00:00 mx other: ", ""]), TEXTS), max_size=5),
+    filters=st.lists(filters(), min_size=1, max_size=3),
+    parts=st.lists(
+        st.tuples(st.sampled_from(["Nov 20 10:00:00 mx prog[1]: ", "Nov 20 10:00:00 mx other: ", ""]), TEXTS), max_size=5
+    ),
 )
-def test_it_loses_nothing(filter_, parts):
-    """Every line that matches when it is looked at is found in the bytes."""
+def test_it_loses_nothing(engine, filters, parts):
+    """Every line that matches when it is looked at is found in the bytes, by either engine, for all filters at once."""
     lines = [(head + text).encode() for head, text in parts]
     data = b"".join(line + b"\n" for line in lines)
-    scanner = Scanner([Lens(filter_, UTC)])
-    alone = [found.line for line in lines if (found := scanner.match_line(0, line.decode(), NOW)) is not None]
+    lenses = [Lens(filter_, UTC) for filter_ in filters]
+    scanner = Scanner(lenses)
+    alone = [scanner.match_line(lens, line.decode(), NOW) for line in lines for lens in range(len(lenses))]
     chunk = Chunk("log", data, 0, Position(0, 0, 0), True, 0.0)
-    assert [found.line for found in Scanner([Lens(filter_, UTC)]).scan(chunk, NOW)] == alone
+    together = Scanner(lenses, engine).scan(chunk, NOW)
+    assert [(match.lens, match.line) for match in together] == [(match.lens, match.line) for match in alone if match is not None]
+
+
+@given(st.lists(filters(), min_size=1, max_size=3), st.lists(st.binary(max_size=20) | TEXTS.map(str.encode), max_size=8))
+def test_the_engines_agree(filters, pieces):
+    """On any bytes Vectorscan leads to the matches that `re` leads to."""
+    data = b"\n".join(b"Nov 20 10:00:00 mx prog[1]: " + piece for piece in pieces)
+    chunk = Chunk("log", data, 0, Position(0, 0, 0), True, 0.0)
+    lenses = [Lens(filter_, UTC) for filter_ in filters]
+    assert list(Scanner(lenses, Vectorscan).scan(chunk, NOW)) == list(Scanner(lenses, RePrefilter).scan(chunk, NOW))

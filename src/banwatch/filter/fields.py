@@ -22,7 +22,7 @@ from banwatch.config.model import FilterSpec
 from banwatch.filter.dates import DateReader
 from banwatch.filter.failregex import IP_NAMES, PatternError, compile_regex, expand_tags
 from banwatch.filter.jsonlog import FieldPath, field_text, parse_path, read_object
-from banwatch.filter.prefilter import EVERY_LINE, LEAST, Needle, longest_text
+from banwatch.filter.needles import EVERY_LINE, LEAST, Needle, longest_text
 from banwatch.filter.tree import parse, words
 from banwatch.model import SUCCESS, Match
 

@@ -21,7 +21,7 @@ from banwatch.filter.failregex import COMMON, Pattern, PatternError, compile_pat
 from banwatch.filter.fields import FIELDS, Entry, RecordReader, Records, Told, compile_records
 from banwatch.filter.fuse import fuse
 from banwatch.filter.header import REPEATED, Header, compile_header
-from banwatch.filter.prefilter import Needle, find_needles
+from banwatch.filter.needles import Needle, find_needles
 from banwatch.model import KINDS, SUCCESS, Match
 
 MOST_ATTEMPTS: Final = 1_000_000

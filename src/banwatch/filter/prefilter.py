@@ -1,244 +1,69 @@
 """
 Which lines could match at all: found in the bytes of a whole chunk, so that the other lines never become objects.
 
-From each pattern a needle is derived, something that stands in every line the pattern matches: the program with the
-beginning of the message where the header is syslog's, else the longest text that the pattern cannot do without. That holds
-for lines of ASCII. Where a case folds into ASCII from outside, or bytes are no text, bytes and characters part ways: lines
-with other bytes are candidates always, which needs no proof and costs little, as few lines of a log have any.
+Lines with other bytes than those of ASCII are candidates always: needles tell nothing about them, and few lines have any.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Protocol
 
-from banwatch.filter import tree
-from banwatch.filter.failregex import Pattern
-from banwatch.filter.header import Header
+from banwatch.filter.needles import EVERY_LINE, Needle
 
-LEAST: Final = 4
-"""A text shorter than this is no needle of its own: it stands in too many lines."""
-
-# The kernel's uptime and "message repeated" stand between program and message: then the message is not looked for.
-_BEHIND_PROGRAM: Final = rb"(?:\[[^\]\s]+\])?: ?"
-_BETWEEN: Final = (rb"\[ *[0-9]", rb"message repeated ")
-ENOUGH: Final = 24
-"""Of the beginning of a message so many characters are looked at: more tells no more."""
+Span = tuple[int, int]
+"""Where a line begins and ends, without its line end."""
 
 _BLOCK: Final = 4096
 
 
-class Needle(NamedTuple):
-    """
-    Something that stands in every ASCII line which a pattern matches.
-
-    `regex` is in a subset that any engine knows: literals, classes, groups, alternatives, bounded repeats. `literal` is the same
-    where it is plain text. `folded`: the text is lower case and to be searched for in any case. An empty regex is in every line.
-    """
-
-    regex: bytes
-    literal: bytes | None = None
-    folded: bool = False
-
-
 class Prefilter(Protocol):
-    """Where to look; another engine may take the place of `re`."""
+    """Looks for the needles of several lenses at once; `engine` names what it looks with."""
 
-    def candidates(self, data: bytes) -> Iterator[tuple[int, int]]:
-        """Start and end (without line end) of each line with a needle, in order, each once; it may yield others too."""
+    engine: str
 
-
-EVERY_LINE: Final = Needle(b"", b"")
-
-
-def find_needles(headers: Sequence[Header], patterns: Sequence[Pattern]) -> tuple[Needle, ...]:
-    """One of these stands in every ASCII line that some pattern matches behind some header."""
-    trees = [(tree.parse(pattern.source, 0), pattern) for pattern in patterns]
-    programs = [_program(header) for header in headers]
-    if all(program is not None for program in programs):
-        leads: list[bytes] = []
-        needles: list[Needle] = []
-        for nodes, _ in trees:
-            lead = _lead(nodes, bool(nodes.state.flags & re.IGNORECASE))
-            text = longest_text(nodes)
-            if _anchored(nodes) and lead.least >= LEAST:
-                leads.append(lead.regex)
-            elif text is not None:
-                needles.append(text)
-            else:
-                leads.append(b"")
-        if leads:
-            behind = b"(?:" + b"|".join(dict.fromkeys((*leads, *_BETWEEN))) + b")"
-            for program in dict.fromkeys(filter(None, programs)):
-                needles.extend(Needle(name + _BEHIND_PROGRAM + behind) for name in program)
-        return _fewest(needles)
-    return _fewest([longest_text(nodes) or EVERY_LINE for nodes, _ in trees])
+    def candidates(self, data: bytes, lenses: Sequence[int]) -> Sequence[Iterable[Span]]:
+        """For each of `lenses` the lines with a needle of its, in order, each once; there may be others among them."""
 
 
-def _fewest(needles: Sequence[Needle]) -> tuple[Needle, ...]:
-    """Without those that are found wherever another one is found."""
-    kept: list[Needle] = []
-    for needle in sorted(dict.fromkeys(needles), key=lambda needle: len(needle.regex)):
-        if needle.literal is None or not any(
-            other.literal is not None and other.folded == needle.folded and other.literal in needle.literal for other in kept
-        ):
-            kept.append(needle)
-    return (EVERY_LINE,) if EVERY_LINE in kept else tuple(kept)
-
-
-def _program(header: Header) -> tuple[bytes, ...] | None:
-    """The names that the header's program may have, as regexes; None if they are not known, or more stands behind them."""
-    if header.wanted is None or header.checked is not None or header.rest:
-        return None
-    nodes = tree.parse(header.wanted, 0)
-    branches = nodes[0][1][1] if len(nodes) == 1 and nodes[0][0] is tree.BRANCH else [nodes]
-    names = []
-    for branch in branches:
-        name = _lead(branch, False)
-        if not name.least:
-            return None
-        # What is left of a name that begins like this: anything but what ends it.
-        names.append(name.regex + (b"" if name.whole else rb"[^\s\[\]:]*"))
-    return tuple(names)
-
-
-def _anchored(nodes: Any) -> bool:
-    return len(nodes) > 0 and nodes[0][0] is tree.AT and nodes[0][1] in tree.AT_BEGINNINGS
-
-
-def longest_text(nodes: Any) -> Needle | None:
-    """The longest text that stands in every ASCII line with a match; None if there is none worth searching for."""
-    best = max(_texts(nodes, bool(nodes.state.flags & re.IGNORECASE)), key=lambda found: len(found[0]), default=("", False))
-    text, folded = best[0], best[1] and best[0].lower() != best[0].upper()
-    if len(text) < LEAST:
-        return None
-    literal = (text.lower() if folded else text).encode("ascii")
-    return Needle(re.escape(literal), literal, folded)
-
-
-def _texts(nodes: Any, folded: bool) -> list[tuple[str, bool]]:
-    """Runs of literals that a match cannot do without: (text, case does not matter)."""
-    runs: list[tuple[str, bool]] = [("", folded)]
-    for op, argument in nodes:
-        if op is tree.LITERAL and argument < 128 and argument != 10:
-            text, same = runs[-1]
-            if same != folded:
-                runs.append((chr(argument), folded))
-            else:
-                runs[-1] = (text + chr(argument), folded)
-        elif op in (tree.SUBPATTERN, tree.ATOMIC_GROUP):
-            inner = _texts(argument[3], _folds(argument, folded)) if op is tree.SUBPATTERN else _texts(argument, folded)
-            if inner[0][1] == runs[-1][1]:
-                runs[-1] = (runs[-1][0] + inner[0][0], inner[0][1])
-                runs.extend(inner[1:])
-            else:
-                runs.extend(inner)
-        elif op in tree.REPEATS and argument[0] >= 1:
-            inner = _texts(argument[2], folded)
-            runs.extend((*inner, ("", folded)))
-        elif op is not tree.AT and op not in tree.ASSERTS:
-            runs.append(("", folded))
-    return runs
-
-
-def _folds(argument: Any, folded: bool) -> bool:
-    _group, add, remove, _inner = argument
-    return bool(add & re.IGNORECASE) or (folded and not remove & re.IGNORECASE)
-
-
-class Lead(NamedTuple):
+def open_prefilter(needles: Sequence[Sequence[Needle]]) -> Prefilter:
     """
-    A bytes regex for the beginning of what a tree matches in ASCII lines.
+    Vectorscan, or `re` where that cannot be loaded or does not run on this CPU.
 
-    `whole`: for all of it. `least`: how many characters it prescribes at least.
+    Args:
+        needles: of each lens.
     """
+    try:
+        from banwatch.filter.vectorscan import Vectorscan
 
-    regex: bytes
-    whole: bool
-    least: int
-
-
-_NOTHING: Final = Lead(b"", False, 0)
-
-
-def _lead(nodes: Any, folded: bool) -> Lead:
-    out, least = b"", 0
-    for index, (op, argument) in enumerate(nodes):
-        piece = _piece(op, argument, folded)
-        if not piece.whole and op in tree.REPEATS and argument[0] == 0:
-            # Either it begins here, or what is behind it does.
-            inner, rest = _lead(argument[2], folded), _lead(nodes[index + 1 :], folded)
-            return Lead(out + b"(?:" + inner.regex + b"|" + rest.regex + b")", False, least + min(inner.least, rest.least))
-        out += piece.regex
-        least += piece.least
-        if not piece.whole or least > ENOUGH:
-            return Lead(out, False, least)
-    return Lead(out, True, least)
-
-
-def _piece(op: Any, argument: Any, folded: bool) -> Lead:
-    if op is tree.LITERAL:
-        if argument >= 128 or argument == 10:
-            return _NOTHING
-        return Lead(
-            b"[" + _both(argument) + b"]" if folded and chr(argument).isalpha() else re.escape(bytes([argument])), True, 1
-        )
-    if op is tree.IN:
-        return _class(argument, folded)
-    if op is tree.SUBPATTERN:
-        return _group(_lead(argument[3], _folds(argument, folded)))
-    if op is tree.ATOMIC_GROUP:
-        return _group(_lead(argument, folded))
-    if op is tree.BRANCH:
-        branches = [_lead(branch, folded) for branch in argument[1]]
-        regex = b"(?:" + b"|".join(dict.fromkeys(branch.regex for branch in branches)) + b")"
-        return Lead(regex, all(branch.whole for branch in branches), min(branch.least for branch in branches))
-    if op in tree.REPEATS:
-        fewest, most, repeated = argument
-        inner = _group(_lead(repeated, folded))
-        if inner.whole and most <= 4:
-            return Lead(inner.regex + b"{%d,%d}" % (fewest, most), True, inner.least * fewest)
-        if inner.whole and fewest <= 4 and len(repeated) == 1 and repeated[0][0] is tree.IN:
-            return Lead(inner.regex + b"{%d,}" % fewest, True, 0)
-        return inner._replace(whole=False) if fewest else _NOTHING
-    # What looks around is left out: then more matches, never less.
-    return Lead(b"", op in tree.ASSERTS or (op is tree.AT and argument not in tree.AT_ENDS), 0)
-
-
-def _group(lead: Lead) -> Lead:
-    return lead._replace(regex=b"(?:" + lead.regex + b")") if lead.regex else lead
-
-
-def _both(code: int) -> bytes:
-    return re.escape(chr(code).lower().encode()) + re.escape(chr(code).upper().encode())
-
-
-def _class(items: Any, folded: bool) -> Lead:
-    """A class as bytes regex; given up where letters outside of ASCII could be the same but for their case."""
-    out = b""
-    negated = items[0][0] is tree.NEGATE
-    for op, argument in items[1:] if negated else items:
-        if op is tree.LITERAL and argument < 128:
-            out += _both(argument) if folded and chr(argument).isalpha() else re.escape(bytes([argument]))
-        elif op is tree.RANGE and argument[1] < 128 and not folded:
-            out += re.escape(bytes([argument[0]])) + b"-" + re.escape(bytes([argument[1]]))
-        elif op is tree.CATEGORY and argument in tree.ASCII_CATEGORIES:
-            out += tree.ASCII_CATEGORIES[argument]
-        else:
-            return _NOTHING
-    return Lead((b"[^\\n" if negated else b"[") + out + b"]", True, 0)
+        return Vectorscan(needles)
+    except (ImportError, ValueError):
+        return RePrefilter(needles)
 
 
 class RePrefilter:
     """By `re` and bytes.find: one pass for each needle."""
+
+    engine = "re"
+
+    def __init__(self, needles: Sequence[Sequence[Needle]]) -> None:
+        self._lenses = tuple(map(_ReNeedles, needles))
+
+    def candidates(self, data: bytes, lenses: Sequence[int]) -> Sequence[Iterable[Span]]:
+        """For each of `lenses` the lines with a needle of its."""
+        return [self._lenses[lens].candidates(data) for lens in lenses]
+
+
+class _ReNeedles:
+    """The needles of one lens."""
 
     def __init__(self, needles: Sequence[Needle]) -> None:
         self._every = EVERY_LINE in needles
         self._regexes = tuple(re.compile(needle.regex + b".*") for needle in needles if needle.literal is None)
         self._literals = tuple(needle for needle in needles if needle.literal is not None)
 
-    def candidates(self, data: bytes) -> Iterator[tuple[int, int]]:
+    def candidates(self, data: bytes) -> Iterator[Span]:
         if self._every:
-            return _lines(data)
+            return every_line(data)
         if len(self._regexes) == 1 and not self._literals and data.isascii():
             return _search(self._regexes[0], data)
         found: dict[int, int] = {}
@@ -248,11 +73,12 @@ class RePrefilter:
         for needle in self._literals:
             found.update(_find(needle.literal or b"", lower if needle.folded else data))
         if not data.isascii():
-            found.update(_beyond_ascii(data))
+            found.update(beyond_ascii(data))
         return iter(sorted(found.items()))
 
 
-def _lines(data: bytes) -> Iterator[tuple[int, int]]:
+def every_line(data: bytes) -> Iterator[Span]:
+    """All lines there are."""
     start = 0
     while (end := data.find(b"\n", start)) >= 0:
         yield start, end
@@ -261,14 +87,14 @@ def _lines(data: bytes) -> Iterator[tuple[int, int]]:
         yield start, len(data)
 
 
-def _search(regex: re.Pattern[bytes], data: bytes) -> Iterator[tuple[int, int]]:
+def _search(regex: re.Pattern[bytes], data: bytes) -> Iterator[Span]:
     rfind = data.rfind
     for found in regex.finditer(data):
         start, end = found.span()
         yield rfind(b"\n", 0, start) + 1, end
 
 
-def _find(literal: bytes, data: bytes) -> Iterator[tuple[int, int]]:
+def _find(literal: bytes, data: bytes) -> Iterator[Span]:
     place = data.find(literal)
     while place >= 0:
         end = data.find(b"\n", place)
@@ -278,7 +104,7 @@ def _find(literal: bytes, data: bytes) -> Iterator[tuple[int, int]]:
         place = data.find(literal, end)
 
 
-def _beyond_ascii(data: bytes) -> Iterator[tuple[int, int]]:
+def beyond_ascii(data: bytes) -> Iterator[Span]:
     """The lines that hold a byte which is no ASCII."""
     end = 0
     for block in range(0, len(data), _BLOCK):

@@ -1,12 +1,13 @@
 """Chunk → Match…: every line of a chunk that counts for some filter, in the order of the lines."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import tzinfo
 from heapq import merge
 from typing import Final, NamedTuple
 
 from banwatch.filter.match import Filter, make_matcher
-from banwatch.filter.prefilter import RePrefilter
+from banwatch.filter.needles import Needle
+from banwatch.filter.prefilter import Prefilter, Span, open_prefilter
 from banwatch.model import Chunk, Match
 
 LONGEST: Final = 65536
@@ -35,18 +36,29 @@ class Scanner:
     `lines` counts all lines, `candidates` those (per filter) that were looked at more closely, `matches` those that gave a Match,
     `cut` those that were longer than LONGEST, of which the rest was not looked at.
 
+    Args:
+        opener: makes what looks for the needles of each lens, when there is something to read.
     Raises:
         ValueError: an encoding is unknown, or does not hold ASCII as it is, so that no line could be found in it.
     """
 
-    def __init__(self, lenses: Sequence[Lens]) -> None:
+    def __init__(
+        self, lenses: Sequence[Lens], opener: Callable[[Sequence[Sequence[Needle]]], Prefilter] = open_prefilter
+    ) -> None:
         self.lines = self.candidates = self.matches = self.cut = 0
         for lens in lenses:
             check_encoding(lens.encoding)
         self._encodings = tuple(lens.encoding for lens in lenses)
         self._matchers = tuple(make_matcher(index, lens.filter, lens.zone) for index, lens in enumerate(lenses))
         self._dense = [False] * len(lenses)
-        self._prefilters = tuple(RePrefilter(lens.filter.needles) for lens in lenses)
+        self._needles = tuple(lens.filter.needles for lens in lenses)
+        self._opener = opener
+        self._opened: Prefilter | None = None
+
+    @property
+    def engine(self) -> str:
+        """What looks for candidates: "vectorscan", or "re" where that is not to be had."""
+        return self._prefilter.engine
 
     @property
     def unmatched(self) -> int:
@@ -64,9 +76,12 @@ class Scanner:
         lines = count_lines(data)
         self.lines += lines
         text = data.decode("ascii") if data.isascii() else None
-        if len(self._matchers) == 1:
-            return self._scan(0, data, text, lines, now)
-        return merge(*(self._scan(index, data, text, lines, now) for index in range(len(self._matchers))), key=_start)
+        if text is not None and ("\r" in text or "\0" in text):
+            text = None
+        some = [lens for lens, dense in enumerate(self._dense) if not dense or text is None]
+        spans = dict(zip(some, self._prefilter.candidates(data, some), strict=True)) if some else {}
+        found = [self._scan(lens, data, text, lines, spans.get(lens, ()), now) for lens in range(len(self._matchers))]
+        return found[0] if len(found) == 1 else merge(*found, key=_start)
 
     def match_line(self, lens: int, text: str, now: float) -> Match | None:
         """What one line, given as text without its end, gives for the lens of this index."""
@@ -79,18 +94,24 @@ class Scanner:
         """Whether a line has the header, and so the program, whose messages the lens of this index reads."""
         return self._matchers[lens].fits(text[:LONGEST])
 
-    def _scan(self, lens: int, data: bytes, text: str | None, lines: int, now: float) -> Iterator[Match]:
-        matcher = self._matchers[lens]
-        matcher.begin(now)
-        if text is None or "\r" in text or "\0" in text:
-            return self._scan_untidy(lens, data)
-        return self._scan_all(lens, text, lines) if self._dense[lens] else self._scan_some(lens, data, text, lines)
+    @property
+    def _prefilter(self) -> Prefilter:
+        """Opened when there is something to read: until then it would only take up memory."""
+        if self._opened is None:
+            self._opened = self._opener(self._needles)
+        return self._opened
 
-    def _scan_some(self, lens: int, data: bytes, text: str, lines: int) -> Iterator[Match]:
+    def _scan(self, lens: int, data: bytes, text: str | None, lines: int, spans: Iterable[Span], now: float) -> Iterator[Match]:
+        self._matchers[lens].begin(now)
+        if text is None:
+            return self._scan_untidy(lens, data, spans)
+        return self._scan_all(lens, text, lines) if self._dense[lens] else self._scan_some(lens, text, lines, spans)
+
+    def _scan_some(self, lens: int, text: str, lines: int, spans: Iterable[Span]) -> Iterator[Match]:
         """Looks at candidates only."""
         match = self._matchers[lens].match
         candidates = matches = 0
-        for start, end in self._prefilters[lens].candidates(data):
+        for start, end in spans:
             candidates += 1
             if end - start > LONGEST:
                 self.cut += 1
@@ -122,11 +143,11 @@ class Scanner:
         self.matches += matches
         self._dense[lens] = matches > lines * DENSE
 
-    def _scan_untidy(self, lens: int, data: bytes) -> Iterator[Match]:
+    def _scan_untidy(self, lens: int, data: bytes, spans: Iterable[Span]) -> Iterator[Match]:
         """Looks at candidates of a chunk with other bytes than those of plain text."""
         match = self._matchers[lens].match
         encoding = self._encodings[lens]
-        for start, end in self._prefilters[lens].candidates(data):
+        for start, end in spans:
             self.candidates += 1
             # Where a log was truncated under its writer a hole is left, which reads as zeros before the next line.
             raw = data[start:end].lstrip(b"\0")

@@ -1,0 +1,48 @@
+import pytest
+
+from banwatch.config.model import FilterSpec
+from banwatch.filter import compile_filter
+from banwatch.filter.needles import EVERY_LINE, Needle
+from banwatch.filter.prefilter import RePrefilter
+
+
+def needles(*regexes, **keys):
+    return compile_filter(FilterSpec("x", failregex={"auth": regexes}, **keys)).needles
+
+
+def test_behind_a_program_the_beginning_is_looked_for():
+    """The program and the first words of the messages are one needle."""
+    (needle,) = needles("^Failed for <HOST>$", "^Invalid user <HOST>$", program="prog")
+    assert needle.literal is None
+    data = b"mx prog[1]: Failed for 192.0.2.7\nmx prog: other\nmx else: Failed for 192.0.2.7\nmx prog: Invalid user 192.0.2.7"
+    assert [data[a:b] for a, b in RePrefilter([[needle]]).candidates(data, [0])[0]] == [
+        b"mx prog[1]: Failed for 192.0.2.7",
+        b"mx prog: Invalid user 192.0.2.7",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("regex", "expected"),
+    [
+        (r"^\S+ authenticator failed for <HOST>$", Needle(rb"\ authenticator\ failed\ for\ ", b" authenticator failed for ")),
+        ("(?i)Login Failure <HOST>", Needle(rb"login\ failure\ ", b"login failure ", True)),
+        ("(?:bad|evil) <HOST>", EVERY_LINE),
+        ("(?:text )?<HOST>", EVERY_LINE),
+    ],
+)
+def test_without_a_program_the_longest_text_is_looked_for(regex, expected):
+    """What a match cannot do without is the needle; where there is nothing, every line is a candidate."""
+    assert needles(regex, header=("none",)) == (expected,)
+
+
+def test_a_needle_does_not_reach_into_the_next_line():
+    """A class that takes anything does not take line ends."""
+    (needle,) = needles(r"^a[^bc]\Sfailed <HOST>$", program="prog")
+    assert list(RePrefilter([[needle]]).candidates(b"prog: a\nxfailed 192.0.2.7\n", [0])[0]) == []
+
+
+def test_behind_enough_text_only_text_is_looked_for():
+    """Classes and repeats that come late in a message make the search larger, and tell little."""
+    (needle,) = needles(r"^Connection from \d+ at (?:a|b) <HOST>$", program="prog")
+    assert rb"Connection\ from\ |" in needle.regex
+    assert rb"[0-9]){1,}" not in needle.regex
