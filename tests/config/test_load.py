@@ -113,6 +113,16 @@ def test_enabled(directories):
     assert (list(config.jails), config.broken) == (["other"], ())
 
 
+def test_wanted(directories):
+    """A jail that is off is there for whoever asks for it by name; its filter's problems are its own then."""
+    directories.write("jails.d/x.yaml", "svc: {enabled: false}\nother: {ports: [1]}\n")
+    config = load_config(directories.etc, directories.shipped, wanted=("svc", "nobody"))
+    assert (list(config.jails), config.jails["svc"].enabled) == (["svc", "other"], "false")
+    directories.write("filters.d/svc.yaml", "failregex:\n  auth:\n  - '(x <HOST>'\n")
+    assert load_config(directories.etc, directories.shipped, wanted=("svc",)).broken == ("svc",)
+    assert directories.load().broken == ()
+
+
 @pytest.mark.parametrize("content", ["svc: {enabled: no}", "svc: ~", "svc: {ports: []}"])
 def test_no_jail_remains(directories, content):
     """With nothing to run the configuration is unusable, for whatever reason."""

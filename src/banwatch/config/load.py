@@ -4,7 +4,7 @@ The configuration of a host: every file read, laid over each other, and turned i
 Later wins: shipped filters/ and jails/ → filters.d/*.yaml and jails.d/*.yaml → banwatch.yaml, which is about the daemon itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +26,9 @@ NO_JAIL: Final = "no jail remains"
 Breakages = dict[str, list[Problem]]
 
 
-def load_config(directory: Path = DIRECTORY, shipped: Path | None = None, older: Config | None = None) -> Config:
+def load_config(
+    directory: Path = DIRECTORY, shipped: Path | None = None, older: Config | None = None, wanted: Collection[str] = ()
+) -> Config:
     """
     Everything that `directory` and the shipped files say. Never raises for what stands in them.
 
@@ -34,6 +36,7 @@ def load_config(directory: Path = DIRECTORY, shipped: Path | None = None, older:
         directory: may be absent if it is the default one.
         shipped: has `filters` and `jails` in it; None is shipped_dir().
         older: an earlier configuration; filters that are the same there are not compiled again.
+        wanted: jails that are to be there even if they are `enabled: false`.
     """
     shipped = shipped or shipped_dir()
     layers = Layers()
@@ -50,10 +53,11 @@ def load_config(directory: Path = DIRECTORY, shipped: Path | None = None, older:
     kinds = {name: _kinds(filters.get(name)) for name in (*layers.filters, *layers.broken_filters)}
     specs = _build_jails(layers.jails, layers.broken_jails, problems, defaults, kinds)
     _refuse_shared_sets(specs, layers.broken_jails, problems)
-    _break_watchers(specs, layers.broken_jails, layers.broken_filters)
+    used = [spec for spec in specs if spec.enabled != "false" or spec.name in wanted]
+    _break_watchers(used, layers.broken_jails, layers.broken_filters)
 
     broken = tuple(sorted(layers.broken_jails))
-    jails = {spec.name: spec for spec in specs if spec.enabled != "false" and spec.name not in layers.broken_jails}
+    jails = {spec.name: spec for spec in used if spec.name not in layers.broken_jails}
     if not jails:
         problems.append(Problem("jails.d", 0, "", "at least one jail that can run", "", note=NO_JAIL))
     return Config(
@@ -163,7 +167,7 @@ def _break_watchers(specs: Sequence[JailSpec], jails: Breakages, filters: Breaka
     """A jail that watches a broken filter is broken by the filter's problems."""
     for spec in specs:
         causes = [problem for watch in spec.watch for problem in filters.get(watch.filter, ())]
-        if causes and spec.enabled != "false":
+        if causes:
             jails.setdefault(spec.name, []).extend(causes)
 
 

@@ -195,7 +195,8 @@ class DaemonSpec:
 @dataclass(frozen=True, slots=True)
 class Config:
     """
-    Everything that was read. `jails` holds what can run, by name: those that are broken or `enabled: false` are not in it.
+    Everything that was read. `jails` holds what can run, by name: those that are broken are not in it, nor are those that are
+    `enabled: false`, unless load_config was told that they are wanted.
     `problems` holds every problem and warning of all files, sorted. `broken` has the jails that were left out because of a
     problem, `broken_by` which problems these are, a filter's included. `filters` are those that compile, `compiled` is what
     they became: compiling takes longer than all the reading. `unusable` says why there is nothing to run with: banwatch.yaml
