@@ -109,6 +109,15 @@ def test_one_attempt_told_twice_counts_once():
     assert engine.jails["sshd"].total_failed == 2
 
 
+def test_a_witness_sees_what_counts():
+    """Each attempt once, successes among them, in order."""
+    engine = Engine(config(jail()))
+    seen = []
+    lines = [(0, "Invalid bob from 192.0.2.7"), (0, "Failed for bob from 192.0.2.7"), (1, "Accepted for root from 192.0.2.7")]
+    assert engine.feed(chunk(*lines), START, seen.append) == []
+    assert [(match.kind, match.login) for match in seen] == [("auth", "bob"), ("success", "root")]
+
+
 def test_each_jail_sees_its_own_logs_and_kinds():
     """Chunks go to the jails that watch their log; a jail counts the kinds of its rules."""
     scans = dataclasses.replace(RULE, name="scan", count=frozenset({"scan"}), limit=Limit(1, 60.0))

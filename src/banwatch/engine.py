@@ -78,12 +78,13 @@ class Engine:
         self._due = inf
         self._note_due()
 
-    def feed(self, chunk: Chunk, now: float | None) -> list[Change]:
+    def feed(self, chunk: Chunk, now: float | None, witness: Callable[[Match], object] | None = None) -> list[Change]:
         """
         Everything that changes in the book because of the lines of `chunk`, in order.
 
         Args:
             now: the present time. None lets the lines' own time pass instead (replay): bans end between lines.
+            witness: is shown each match that is not another one's repetition, before the jails are.
         """
         lane = self._lane(chunk.patterns)
         changes: list[Change] = []
@@ -93,6 +94,8 @@ class Engine:
             admitted = match if once is None else once.admit(match)
             if admitted is None:
                 continue
+            if witness is not None:
+                witness(admitted)
             at = admitted.at
             if at is None:
                 at = chunk.read_at
