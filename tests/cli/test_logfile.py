@@ -3,18 +3,35 @@
 import bz2
 import gzip
 import lzma
-from math import inf
+import os
+import shutil
+import subprocess
+import sys
 
 import pytest
 
-from banwatch.cli.logfile import first_date, parse_now, read_chunks
+from banwatch.cli.logfile import Dates, LogFile, parse_now, read_chunks
 from banwatch.errors import BanwatchError, SourceError
+
+needs_zstd = pytest.mark.skipif(shutil.which("zstd") is None, reason="not installed: zstd")
+
+
+def zstd(data):
+    return subprocess.run(["zstd", "-q"], input=data, stdout=subprocess.PIPE, check=True).stdout
+
 
 LINES = b"".join(b"line %d\n" % number for number in range(300_000)) + b"no end"
 
 
 @pytest.mark.parametrize(
-    ("ending", "pack"), [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)]
+    ("ending", "pack"),
+    [
+        ("", bytes),
+        (".gz", gzip.compress),
+        (".bz2", bz2.compress),
+        (".xz", lzma.compress),
+        pytest.param(".zst", zstd, marks=needs_zstd),
+    ],
 )
 def test_every_line_comes_once(tmp_path, ending, pack):
     """In pieces that together are the log; the last line gets the end that it lacks."""
@@ -31,26 +48,84 @@ def test_every_line_comes_once(tmp_path, ending, pack):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "why"), [("a.gz", b"plain", "a.gz"), ("a.zst", b"", "zstd -dc"), (None, b"", "No such file")]
+    ("name", "content", "why"),
+    [
+        ("a.gz", b"plain", "a.gz: Not a gzipped file (b'pl')"),
+        ("a.gz", gzip.compress(b"x" * 99)[:-9], "a.gz: Compressed file ended before the end-of-stream marker was reached"),
+        pytest.param("a.zst", b"plain", "a.zst: zstd: ", marks=needs_zstd),
+        (None, b"", "absent: No such file or directory"),
+        (".", None, ".: Is a directory"),
+    ],
 )
 def test_what_cannot_be_read(tmp_path, name, content, why):
-    """A name that promises another packing, one that is not known, and a file that is not there."""
+    """A name that promises another packing, a file that was cut off, one that is not there, and what is no file."""
     path = tmp_path / (name or "absent")
-    if name:
+    if name and content is not None:
         path.write_bytes(content)
     with pytest.raises(SourceError) as caught:
         list(read_chunks(str(path), 0.0))
-    assert why in caught.value.message + caught.value.hint
+    assert why in caught.value.message or caught.value.message.endswith(why.removeprefix("."))
 
 
-def test_first_date(tmp_path):
-    """The first date in the log, whatever stands before it; a log without one comes last."""
-    path = tmp_path / "log"
-    path.write_text("header\n2026-11-20T10:00:00+00:00 mx sshd[1]: x\n2026-11-21T10:00:00+00:00 mx sshd[1]: x\n")
-    assert first_date(str(path), 0.0) == 1795168800.0
-    path.write_text("nothing\n")
-    assert first_date(str(path), 0.0) == inf
-    assert first_date("-", 0.0) == inf
+def test_without_zstd(tmp_path, monkeypatch):
+    """Where the program is missing that unpacks .zst, it is named, and how to get it."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    path = tmp_path / "a.zst"
+    path.touch()
+    with pytest.raises(SourceError, match="zstd, which unpacks it, is not installed") as caught:
+        LogFile(str(path))
+    assert caught.value.hint == "apt install zstd"
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("", bytes), (".gz", gzip.compress), pytest.param(".zst", zstd, marks=needs_zstd)])
+def test_how_far_it_is(tmp_path, ending, pack):
+    """What was taken from the file adds up to its size, packed or not."""
+    path = tmp_path / f"log{ending}"
+    path.write_bytes(pack(LINES))
+    notes = []
+    for _ in read_chunks(str(path), 0.0, notes.append):
+        pass
+    with LogFile(str(path)) as log:
+        assert (sum(notes), log.position) == (log.size, 0 if ending != ".zst" else log.position)
+
+
+def test_a_pipe_has_no_size():
+    """`<(…)` of a shell is read like a file of which nothing is known."""
+    reader, writer = os.pipe()
+    os.write(writer, b"line\n")
+    os.close(writer)
+    try:
+        with LogFile(f"/dev/fd/{reader}") as log:
+            assert (log.size, log.position, log.read(), log.position) == (0, 0, b"line\n", 0)
+    finally:
+        os.close(reader)
+
+
+def test_standard_input_stays_open(monkeypatch):
+    """It is not ours to close."""
+    with LogFile("-") as log:
+        assert log.size == 0
+    assert not sys.stdin.closed
+
+
+def test_a_reader_that_goes_early_ends_the_child(tmp_path):
+    """Nobody waits for the rest of a packed log that is not read to its end."""
+    path = tmp_path / "a.zst"
+    path.write_bytes(b"x")
+    log = LogFile(str(path))
+    log.close()
+    assert log._child.returncode is not None
+
+
+test_a_reader_that_goes_early_ends_the_child = needs_zstd(test_a_reader_that_goes_early_ends_the_child)
+
+
+def test_dates():
+    """The first date there is, in whatever form; what only looks like one is passed over."""
+    dates = Dates(1795168800.0)
+    assert dates.first(b"header\n2026-11-20T10:00:00+00:00 mx\n2026-11-21T10:00:00+00:00 mx\n") == 1795168800.0
+    assert dates.first(b'2026-02-31 10:00:00 x\n{"ts": 1795168800.5}') == 1795168800.5
+    assert dates.first(b"nothing \xff\n") is None
 
 
 def test_parse_now():

@@ -3,78 +3,158 @@
 import bz2
 import gzip
 import lzma
+import os
 import re
+import stat
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from math import inf
-from typing import IO, Any
+from types import TracebackType
+from typing import IO, Any, Final
 
 from banwatch.errors import BanwatchError, SourceError
 from banwatch.filter.dates import KNOWN, DateReader
 from banwatch.model import Chunk, Position
 from banwatch.sources.cut import Cutter
 
-BLOCK = 1024 * 1024
-_NOWHERE = Position(0, 0, 0)
+BLOCK: Final = 256 * 1024
+"""What becomes of a larger piece does not fit the processor's cache."""
 
-_OPEN: dict[str, Callable[[str], Any]] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open, "lzma": lzma.open}
-_DATE = re.compile(KNOWN.pattern)
+HEAD: Final = 64 * 1024
+ENDINGS: Final = ("gz", "bz2", "xz", "lzma", "zst")
+_NOWHERE: Final = Position(0, 0, 0)
+_UNPACK: Final = ("zstd", "-dcq")
+_DATE: Final = re.compile(KNOWN.pattern)
 
 
-def open_log(path: str) -> IO[bytes]:
+class LogFile:
     """
     The bytes of a log, unpacked according to its name; `-` is standard input.
 
+    `size` is that of the file as it is, packed or not; 0 if it is no file but a pipe.
+
     Raises:
-        SourceError: it cannot be opened, or is packed in a way that cannot be read here.
+        SourceError: it cannot be opened, or what unpacks it is not here.
     """
-    ending = path.rpartition(".")[2]
-    if ending == "zst":
-        raise SourceError(f"{path}: .zst cannot be read here", "zstd -dc FILE | banwatch … -")
-    try:
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.size = 0
+        self._raw: IO[bytes] | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._stream: Any = sys.stdin.buffer
         if path == "-":
-            return sys.stdin.buffer
-        opened: IO[bytes] = _OPEN.get(ending, _open_plain)(path)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    return opened
+            return
+        ending = path.rpartition(".")[2]
+        try:
+            self._raw = raw = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 - close() closes it
+            status = os.fstat(raw.fileno())
+            self.size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if ending == "gz":
+            self._stream = gzip.GzipFile(fileobj=raw)
+        elif ending == "bz2":
+            self._stream = bz2.BZ2File(raw)
+        elif ending in ("xz", "lzma"):
+            self._stream = lzma.LZMAFile(raw)  # noqa: SIM115 - close() closes it
+        elif ending == "zst":
+            self._child = self._start(raw)
+            self._stream = self._child.stdout
+        else:
+            self._stream = raw
+
+    def __enter__(self) -> "LogFile":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def position(self) -> int:
+        """How many of its `size` bytes were taken from the file."""
+        # Also right for the child: it has the very same open file, and with it the same place in it.
+        return os.lseek(self._raw.fileno(), 0, os.SEEK_CUR) if self._raw is not None and self.size else 0
+
+    def read(self, size: int = BLOCK) -> bytes:
+        """
+        The next bytes, at most `size`; empty at the end.
+
+        Raises:
+            SourceError: it is not packed as its name says, or the disk fails.
+        """
+        try:
+            block: bytes = self._stream.read(size)
+        except (OSError, EOFError, lzma.LZMAError) as error:
+            raise _unreadable(self.path, error) from error
+        if not block and self._child is not None and self._child.wait() != 0:
+            said = self._child.stderr.read() if self._child.stderr is not None else b""
+            raise SourceError(f"{self.path}: {said.decode('utf-8', 'backslashreplace').strip() or 'zstd failed'}")
+        return block
+
+    def close(self) -> None:
+        """Let go of the file; standard input stays open."""
+        if self._child is not None:
+            self._child.kill()
+            for pipe in (self._child.stdout, self._child.stderr):
+                if pipe is not None:
+                    pipe.close()
+            self._child.wait()
+        if self._raw is not None:
+            self._stream.close()
+            self._raw.close()
+
+    def _start(self, raw: IO[bytes]) -> subprocess.Popen[bytes]:
+        """The program that unpacks what Python 3.11 cannot."""
+        try:
+            return subprocess.Popen(_UNPACK, stdin=raw, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        except OSError as error:
+            raw.close()
+            raise SourceError(f"{self.path}: zstd, which unpacks it, is not installed", "apt install zstd") from error
 
 
-def read_chunks(path: str, read_at: float) -> Iterator[Chunk]:
+def read_chunks(path: str, read_at: float, note: Callable[[int], object] | None = None) -> Iterator[Chunk]:
     """
     The lines of a log in pieces of about BLOCK bytes; the last one need not have an end.
 
     Args:
         read_at: what every chunk gets as the time of reading.
+        note: is told how many more bytes of the file were taken, after each piece.
     Raises:
         SourceError: it cannot be read to its end.
     """
     cutter = Cutter()
-    with open_log(path) as log:
-        while block := _read(log, path):
+    told = 0
+    with LogFile(path) as log:
+        while block := log.read():
             if lines := cutter.feed(block):
                 yield Chunk(path, lines, cutter.start, _NOWHERE, False, read_at)
+            if note is not None:
+                place = log.position
+                note(place - told)
+                told = place
     if lines := cutter.finish():
         yield Chunk(path, lines, cutter.start, _NOWHERE, False, read_at)
 
 
-def first_date(path: str, now: float) -> float:
+class Dates:
     """
-    When the log begins: the first date in its first 64 KiB; the end of time if there is none, or if it is standard input.
+    The dates in lines of whatever form, to put them in order by.
 
     Args:
         now: decides the year of dates that have none.
     """
-    if path == "-":
-        return inf
-    with open_log(path) as log:
-        head = _read(log, path, 65536).decode("latin-1")
-    reader = DateReader(KNOWN, None)
-    reader.begin(now)
-    dates = (reader.read(found.group()) for found in _DATE.finditer(head))
-    return next((at for at in dates if at is not None), inf)
+
+    def __init__(self, now: float) -> None:
+        self._reader = DateReader(KNOWN, None)
+        self._reader.begin(now)
+
+    def first(self, data: bytes) -> float | None:
+        """The first date in `data`."""
+        dates = (self._reader.read(found.group()) for found in _DATE.finditer(data.decode("latin-1")))
+        return next((at for at in dates if at is not None), None)
 
 
 def parse_now(text: str | None) -> float:
@@ -94,17 +174,6 @@ def parse_now(text: str | None) -> float:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
         raise BanwatchError(f"expected a time like 2026-11-20T10:00:00+01:00, got {text!r}") from None
-
-
-def _open_plain(path: str) -> IO[bytes]:
-    return open(path, "rb", buffering=0)  # noqa: PTH123 - the caller closes it
-
-
-def _read(log: IO[bytes], path: str, size: int = BLOCK) -> bytes:
-    try:
-        return log.read(size)
-    except (OSError, EOFError, lzma.LZMAError) as error:
-        raise _unreadable(path, error) from error
 
 
 def _unreadable(path: str, error: Exception) -> SourceError:

@@ -1,29 +1,48 @@
 """`banwatch replay`: what would have been banned, and when."""
 
 import argparse
-import time
-from collections import Counter
+import gc
+import sys
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
+from math import inf
 from pathlib import Path
 from typing import Any
 
-from banwatch.cli.logfile import first_date, parse_now, read_chunks
+from banwatch.cli.compare import compare, describe_difference, render_comparison, render_difference, summarize_differences
+from banwatch.cli.logfile import parse_now
+from banwatch.cli.order import Piece, arrange, read_in_order, total_size
+from banwatch.cli.outcome import Outcome
 from banwatch.cli.output import print_error, print_json, print_text
+from banwatch.cli.progress import Progress
+from banwatch.cli.summary import render_at, render_summary, summarize
 from banwatch.config.duration import render_duration
 from banwatch.config.load import DIRECTORY, load_config
 from banwatch.config.model import Config
 from banwatch.engine import Change, Engine
 from banwatch.errors import EXIT_DONE, EXIT_REFUSED, BanwatchError, ConfigError
-from banwatch.model import Unban
+from banwatch.model import Match, Unban
 
 _EPILOG = """\
-Every enabled jail sees every log; the lines' own dates are the clock. Files are taken in the order of their first date.
+Every enabled jail sees every log; the lines' own dates are the clock. Files that were rotated are read as the one log that they
+were; different logs of the same days are read side by side.
+
+With --compare there is a line for each key that would be banned under one configuration only, or first at another time: gone,
+new, earlier, later.
 
 examples:
-  banwatch replay /var/log/auth.log.1 /var/log/auth.log
-  banwatch replay --jail sshd --json auth.log.2.gz auth.log.1
+  banwatch replay /var/log/auth.log*
+  banwatch replay --jail sshd --json auth.log.2.gz auth.log.1 | jq -r 'select(.action == "ban").who'
+  banwatch replay --json --summary /var/log/auth.log | tail -n 1
+  banwatch replay --compare ./new-configuration /var/log/auth.log
+exit codes: 0 somebody would have been banned; 1 nobody, or a log cannot be read; 2 usage; 78 the configuration is unusable.
 """
+
+
+_GARBAGE = 100_000
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,41 +54,53 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("logs", metavar="LOG", nargs="+", help="a log, also .gz, .bz2 or .xz; - is standard input")
+    parser.add_argument("logs", metavar="LOG", nargs="+", help="a log, also .gz, .bz2, .xz or .zst; - is standard input")
     parser.add_argument("--config", metavar="DIR", type=Path, default=DIRECTORY, help="default: %(default)s")
-    parser.add_argument("--jail", metavar="J", help="this jail alone")
-    parser.add_argument("--now", metavar="TIME", help="when the log ends, for dates without a year; default: now")
+    parser.add_argument("--jail", metavar="J", help="this jail alone, even if it is not enabled")
+    parser.add_argument("--compare", metavar="DIR", type=Path, help="what would be different under another configuration")
+    parser.add_argument("--now", metavar="TIME", help="when the newest log ends, for dates without a year; default: now")
     parser.add_argument("--json", action="store_true", help="one object a line")
+    parser.add_argument("--summary", action="store_true", help="with --json: at the end one object more, {summary: …}")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print every ban and unban in the order of time: the exit code."""
+    """Print every ban and unban, or every difference, in the order of time: the exit code."""
     try:
-        engine = Engine(_select(load_config(args.config), args.jail))
-        counts = Counter[str]()
-        for change in replay(engine, args.logs, parse_now(args.now)):
-            seen = describe(change)
-            counts[seen["action"]] += 1
-            print_json(seen) if args.json else print_text(_render(change))
+        now = parse_now(args.now)
+        engine = Engine(_load(args.config, args.jail))
+        other = None if args.compare is None else Engine(_load(args.compare, args.jail))
+        logs = arrange(args.logs, now)
+        progress = Progress(sys.stderr, total_size(logs), lambda: f", {engine.scanned().lines} lines, {len(engine.book)} banned")
+        pieces = read_in_order(logs, progress.add)
+        with _seldom_collected():
+            if other is None:
+                return _replay(args, engine, pieces, progress)
+            return _compare(args, engine, other, pieces, progress)
     except BanwatchError as error:
         print_error(error, as_json=args.json)
         return error.code
-    if not args.json:
-        print_text(_summary(engine, counts))
-    return EXIT_DONE if counts else EXIT_REFUSED
 
 
-def replay(engine: Engine, logs: Iterable[str], now: float) -> Iterator[Change]:
+def replay(engine: Engine, pieces: Iterable[Piece], outcome: Outcome | None = None) -> Iterator[Change]:
     """
-    What changes in the book as the lines of `logs` pass, in the order of time.
+    What changes in the book as the lines pass, in the order of time.
 
     Args:
-        now: dates without a year are at most a day later than this.
+        outcome: takes it all in; None if nobody will ask it.
     """
-    for log in sorted(logs, key=lambda log: first_date(log, now)):
-        for chunk in read_chunks(log, now):
-            yield from engine.feed(chunk, None)
+    held: list[Change] = []
+    for piece in pieces:
+        changes = _feed(engine, piece, outcome)
+        if piece.since == inf:
+            yield from changes
+            continue
+        # A later piece may have something that happened before this.
+        held = sorted([*held, *changes], key=_at)
+        ready = bisect_left(held, piece.since, key=_at)
+        yield from held[:ready]
+        del held[:ready]
+    yield from held
 
 
 def describe(change: Change) -> dict[str, Any]:
@@ -87,8 +118,57 @@ def describe(change: Change) -> dict[str, Any]:
     }
 
 
-def _select(config: Config, jail: str | None) -> Config:
+def _replay(args: argparse.Namespace, engine: Engine, pieces: Iterable[Piece], progress: Progress) -> int:
+    outcome = None if args.json and not args.summary else Outcome(engine.config)
+    found = False
+    for change in replay(engine, pieces, outcome):
+        found = True
+        progress.clear()
+        print_json(describe(change)) if args.json else print_text(_render(change))
+    progress.clear()
+    if outcome is not None:
+        summary = summarize(engine, outcome)
+        _print_summary(args, summary, render_summary(summary))
+    return EXIT_DONE if found else EXIT_REFUSED
+
+
+def _compare(args: argparse.Namespace, before: Engine, after: Engine, pieces: Iterable[Piece], progress: Progress) -> int:
+    sides = [(engine, Outcome(engine.config)) for engine in (before, after)]
+    for piece in pieces:
+        for engine, outcome in sides:
+            _feed(engine, piece, outcome)
+    progress.clear()
+    differences = compare(sides[0][1].firsts, sides[1][1].firsts)
+    for each in differences:
+        print_json(describe_difference(each)) if args.json else print_text(render_difference(each))
+    if args.summary or not args.json:
+        summary = summarize_differences(differences, *(summarize(*side) for side in sides))
+        _print_summary(args, summary, render_comparison(summary, (str(args.config), str(args.compare))))
+    return EXIT_DONE if any(outcome.firsts for _, outcome in sides) else EXIT_REFUSED
+
+
+def _feed(engine: Engine, piece: Piece, outcome: Outcome | None) -> list[Change]:
+    if outcome is None:
+        return engine.feed(piece.chunk, None)
+    matches: list[Match] = []
+    changes = engine.feed(piece.chunk, None, matches.append)
+    outcome.add(matches, changes, piece.chunk.read_at)
+    return changes
+
+
+def _print_summary(args: argparse.Namespace, summary: dict[str, Any], lines: Iterable[str]) -> None:
+    if args.json:
+        print_json({"summary": summary})
+        return
+    for line in lines:
+        print_text(line)
+
+
+def _load(directory: Path, jail: str | None) -> Config:
     """The configuration with the jails that are to be replayed."""
+    config = load_config(directory, wanted=() if jail is None else (jail,))
+    if jail is not None and jail in config.broken:
+        raise ConfigError(f"the jail {jail} has problems", problems=config.problems_of(jail))
     if config.unusable:
         raise ConfigError(config.unusable, problems=config.problems)
     if jail is None:
@@ -98,15 +178,31 @@ def _select(config: Config, jail: str | None) -> Config:
     return replace(config, jails={jail: config.jails[jail]})
 
 
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """
+    Python's search for cycles comes once for many lines, not hundreds of times for each chunk: what a line makes has none.
+    """
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_GARBAGE, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+def _at(change: Change) -> float:
+    return change.at
+
+
 def _render(change: Change) -> str:
     ban = change.ban if isinstance(change, Unban) else change
-    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(change.at))
     if isinstance(change, Unban):
-        return f"{stamp} [{ban.jail}] Unban {ban.target}"
+        return f"{render_at(change.at)} [{ban.jail}] Unban {ban.target}"
     length = None if ban.until is None else float(round(ban.until - ban.at))
-    return f"{stamp} [{ban.jail}] Ban {ban.target} for {render_duration(length)}: {ban.why}"
+    return f"{render_at(change.at)} [{ban.jail}] Ban {ban.target} for {_render_length(length)}: {ban.why}"
 
 
-def _summary(engine: Engine, counts: Counter[str]) -> str:
-    attempts = sum(jail.total_failed for jail in engine.jails.values())
-    return f"{engine.scanned().lines} lines, {attempts} failures, {counts['ban']} bans"
+_render_length = lru_cache(maxsize=64)(render_duration)
