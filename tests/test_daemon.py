@@ -229,6 +229,21 @@ def test_stop_and_flush(start):
     assert "banwatch" not in rules
 
 
+def test_a_flush_spares_sets_of_others(start, home):
+    """A set that somebody else made stays, with what he put into it and without what we did."""
+    subprocess.run(("ipset", "create", "theirs", "hash:net", "timeout", "0", "counters"), check=True)
+    subprocess.run(("ipset", "add", "theirs", "203.0.113.9"), check=True)
+    jail = home / "jails.d" / "sshd.yaml"
+    jail.write_text(jail.read_text() + "  set: theirs\n")
+    daemon = start()
+    daemon.write(*["198.51.100.7"] * 3)
+    daemon.await_line("Ban 198")
+    assert sorted(entries("theirs")) == ["198.51.100.7", "203.0.113.9"]
+    assert daemon.client("stop", "--flush").returncode == 0
+    assert daemon.wait() == 0
+    assert list(entries("theirs")) == ["203.0.113.9"]
+
+
 def test_a_dry_run_touches_nothing(start):
     """It says what it would do, and the kernel never hears of it."""
     daemon = start("--dry-run")

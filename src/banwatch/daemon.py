@@ -146,6 +146,9 @@ class Daemon:
         self._keeper.disarm()
         await self._enforcer.settle()
         if self._flush:
+            # Sets of others stay, with what others put into them: our bans are taken out one by one.
+            ours = [ban for ban in self.engine.book if concerns_kernel(ban) and ban.origin != "adopted"]
+            await self._firewall.unban([(ban.jail, ban.target) for ban in ours])
             await self._firewall.teardown()
         self._log.info("stopped", bans=len(self.engine.book), flushed=self._flush)
 
