@@ -106,6 +106,68 @@ def test_a_single_line(test):
     assert (code, out.splitlines()[0]) == (0, "auth: 192.0.2.7 login 'bob' (failregex.auth[0])")
 
 
+def test_a_line_that_does_not_match(test):
+    """It is explained: how far it got, and why no further; as JSON if missed lines are wanted."""
+    line = f"{HEAD}failed for bob at 192.0.2.7"
+    code, out, _ = test("--line", line)
+    assert code == 1
+    assert out.splitlines()[:4] == [
+        "no match: failregex.auth[0] fits up to here, then asks for ' from '",
+        "  message  failed for bob at 192.0.2.7",
+        "                          ^",
+        "  regex    ^failed for <F-USER>.*</F-USER> from <HOST>$",
+    ]
+    assert test("--json", "--line", line)[:2] == (1, "")
+    (missed,) = map(json.loads, test("--json", "--missed", "--line", line)[1].splitlines())
+    assert (missed["kind"], missed["why"]) == (None, "failregex.auth[0] fits up to here, then asks for ' from '")
+
+
+def test_a_date_that_is_none(test):
+    """It is told, whether the line matches or not."""
+    _, out, _ = test("--line", "Feb 31 10:00:00 mx prog[1]: failed for bob from 192.0.2.7")
+    assert out.splitlines()[:2] == [
+        "auth: 192.0.2.7 login 'bob' (failregex.auth[0])",
+        "  there is no such date as 'Feb 31 10:00:00': it would count as now",
+    ]
+
+
+def test_messages_of_the_journal(test, log):
+    """Without header and date; whose they are is not asked."""
+    log.write_text("started\nfailed for bob from 192.0.2.7\n")
+    (found,) = map(json.loads, test("--json", "--logtype", "journal", log)[1].splitlines())
+    assert (found["line"], found["at"], found["ip"]) == (2, None, "192.0.2.7")
+
+
+def test_objects_of_the_journal(test, tmp_path, log):
+    """A message that is an object of JSON keeps its own date."""
+    (tmp_path / "own.yaml").write_text("header: json\nfields: {ip: a, date: t}\nfailfields: {auth: [{s: '401'}]}\n")
+    log.write_text('{"t":1795168800.5,"s":401,"a":"192.0.2.7"}\n')
+    (found,) = map(json.loads, test("--json", "--logtype", "journal", log, filter_="own.yaml")[1].splitlines())
+    assert (found["at"], found["ip"]) == (1795168800.5, "192.0.2.7")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"Nov 20 10:00:00 mx cron[2]: other\n{HEAD}started\n", f":2: no regex begins like this message: {HEAD}started"),
+        ("Nov 20 10:00:00 mx cron[2]: other\n", ":1: the program is 'cron', not prog: Nov 20 10:00:00 mx cron[2]: other"),
+    ],
+)
+def test_where_nothing_matches(test, log, text, said):
+    """One line is explained for all, of the filter's own program if there is one."""
+    log.write_text(text)
+    code, out, _ = test(log)
+    assert (code, out.splitlines()[0]) == (1, f"{log}{said}")
+
+
+def test_missed_in_another_encoding(test, log):
+    """Lines are shown as they were written, and numbered by line ends alone."""
+    log.write_bytes(f"{HEAD}a\rb\n{HEAD}j\xfcrgen\n".encode("latin-1"))
+    out = test("--missed", "--json", "--encoding", "latin-1", log)[1]
+    assert [(o["line"], o["text"]) for o in map(json.loads, out.splitlines())] == [(1, f"{HEAD}a\rb"), (2, f"{HEAD}jürgen")]
+    assert test("--encoding", "utf-16", log)[0] == 2
+
+
 @pytest.mark.parametrize(("ending", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)])
 def test_packed_logs(test, tmp_path, ending, pack):
     """Logs that were packed after rotation are read as they are; the last line needs no end."""
