@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from banwatch.filter.engines import Chosen, choose_engine
+from banwatch.filter.linear import find_doubt
 from banwatch.filter.tree import looks_back, parse, refers
 
 IP4: Final = r"(?<![0-9.])[0-9.]{6,14}[0-9](?![0-9])"
@@ -65,8 +67,9 @@ class Pattern:
         names: its named groups, those of COMMON first.
         ips: those of them that hold the address.
         logins: those of them that hold the login, the first one filled counts.
+        chosen: the engine that takes it.
         fused: source as a branch of a regex that is matched at the beginning of the message; None when only a search tells
-            the truth.
+            the truth, or another engine.
         looks_back: it could see what stands before the message, so nothing may.
     """
 
@@ -79,6 +82,7 @@ class Pattern:
     names: tuple[str, ...]
     ips: tuple[str, ...]
     logins: tuple[str, ...]
+    chosen: Chosen
     fused: str | None
     looks_back: bool
 
@@ -123,8 +127,20 @@ def compile_regex(text: str) -> re.Pattern[str]:
         raise PatternError(f"a regex ({reason})") from None
 
 
-def compile_pattern(text: str, kind: str, index: int, hint: bool) -> Pattern:
+def check_linear(source: str) -> None:
     """
+    Raises:
+        PatternError: a regex that is matched at the beginning of every line is not proven to be linear in `re`.
+    """
+    doubt = find_doubt(rf"\A(?:{source})")
+    if doubt is not None:
+        raise PatternError(f"a regex that no line can keep busy (this one has {doubt})")
+
+
+def compile_pattern(text: str, kind: str, index: int, hint: bool, proven: bool = False) -> Pattern:
+    """
+    Args:
+        proven: it is known to be linear in `re`.
     Raises:
         PatternError: not a regex, or (ignoreregex apart, whose kind is empty) it does not say who.
     """
@@ -135,7 +151,9 @@ def compile_pattern(text: str, kind: str, index: int, hint: bool) -> Pattern:
     logins = tuple(name for name in ("user", *(n for n in names if n.startswith("alt_user"))) if name in names)
     if kind and not ips and not logins:
         raise PatternError("a tag that says who: <HOST> or <F-USER>")
-    return Pattern(kind, index, hint, text, source, regex, names, ips, logins, *_fused(source, regex))
+    chosen = choose_engine(regex, proven)
+    fused = _fused(source, regex) if chosen.engine == "re" else (None, True)
+    return Pattern(kind, index, hint, text, source, regex, names, ips, logins, chosen, *fused)
 
 
 def _fused(source: str, regex: re.Pattern[str]) -> tuple[str | None, bool]:

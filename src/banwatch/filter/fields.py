@@ -19,7 +19,9 @@ from typing import Any, Final, NamedTuple
 
 from banwatch.address import canonical_ip
 from banwatch.config.model import FilterSpec
+from banwatch.filter.bounded import Bounded
 from banwatch.filter.dates import DateReader
+from banwatch.filter.engines import choose_engine
 from banwatch.filter.failregex import IP_NAMES, PatternError, compile_regex, expand_tags
 from banwatch.filter.jsonlog import FieldPath, field_text, parse_path, read_object
 from banwatch.filter.needles import EVERY_LINE, LEAST, Needle, longest_text
@@ -45,7 +47,7 @@ class Condition(NamedTuple):
     """A field and what its value has to be; None: absent, null or empty."""
 
     path: FieldPath
-    regex: re.Pattern[str] | None
+    regex: re.Pattern[str] | Bounded | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,12 +82,13 @@ class Records:
         return tuple(dict.fromkeys(entry.needle for entry in self.entries))
 
 
-def compile_records(spec: FilterSpec, report: Report) -> Records | None:
+def compile_records(spec: FilterSpec, report: Report, proven: bool = False) -> Records | None:
     """
     None if the filter names no fields.
 
     Args:
         report: is told each problem: its key, what was expected, what stands there.
+        proven: the regexes are known to be linear in `re`.
     """
     lists = [
         *((f"failfields.{kind}", kind, False, entries) for kind, entries in spec.failfields.items()),
@@ -102,7 +105,7 @@ def compile_records(spec: FilterSpec, report: Report) -> Records | None:
     entries = []
     for key, kind, hint, written in lists:
         for index, conditions in enumerate(written):
-            entry = _compile_entry(f"{key}[{index}]", conditions, where, report)
+            entry = _compile_entry(f"{key}[{index}]", conditions, where, report, proven)
             entries.append(replace(entry, kind=kind, index=FIELDS + index, hint=hint))
     return Records(where, tuple(entries)) if given else None
 
@@ -116,7 +119,7 @@ def _paths(key: str, written: Iterable[str], report: Report) -> Iterable[FieldPa
 
 
 def _compile_entry(
-    key: str, written: Mapping[str, str | None], where: Mapping[str, tuple[FieldPath, ...]], report: Report
+    key: str, written: Mapping[str, str | None], where: Mapping[str, tuple[FieldPath, ...]], report: Report, proven: bool
 ) -> Entry:
     conditions = []
     needles: list[Needle] = []
@@ -131,7 +134,7 @@ def _compile_entry(
         except PatternError as error:
             report(f"{key}.{name}", error, text or "null")
             continue
-        conditions.append(Condition(path, regex))
+        conditions.append(Condition(path, None if regex is None else choose_engine(regex, proven, searched=False).regex))
         if regex is not None:
             tags.update(regex.groupindex)
             needles.extend(_texts(path, regex))

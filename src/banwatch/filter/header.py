@@ -18,6 +18,7 @@ from banwatch.filter.dates import SYSLOG, DateFormats
 from banwatch.filter.failregex import PatternError, compile_regex
 from banwatch.filter.tree import parse, stays_within
 
+HEADER_NAMES: Final = ("syslog", "none", "json")
 _HEAD: Final = rf"(?:<[0-9]{{1,3}}>)?(?P<date>{SYSLOG.pattern}) \S++ "
 TAG_TEXT: Final = r"[^\s\[\]:]+"
 _PROGRAM: Final = r"(?P<writer>(?P<program>{})(?:\[[^\]\s]++\]|)): ?"

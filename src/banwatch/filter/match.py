@@ -17,10 +17,11 @@ from banwatch.address import canonical_ip
 from banwatch.config.model import FilterSpec, Mark, Problem
 from banwatch.errors import ConfigError
 from banwatch.filter.dates import KNOWN, SYSLOG, DateFormats, DateReader, parse_format
-from banwatch.filter.failregex import COMMON, Pattern, PatternError, compile_pattern, compile_regex, expand_tags
+from banwatch.filter.engines import Chosen, choose_engine, name_engine
+from banwatch.filter.failregex import COMMON, Pattern, PatternError, check_linear, compile_pattern, compile_regex, expand_tags
 from banwatch.filter.fields import FIELDS, Entry, RecordReader, Records, Told, compile_records
 from banwatch.filter.fuse import fuse
-from banwatch.filter.header import REPEATED, Header, compile_header
+from banwatch.filter.header import HEADER_NAMES, REPEATED, Header, compile_header
 from banwatch.filter.needles import Needle, find_needles
 from banwatch.model import KINDS, SUCCESS, Match
 
@@ -69,15 +70,25 @@ class Form:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Filter:
-    """A compiled filter; it holds no state, so that any number of scanners may use it."""
+    """
+    A compiled filter; it holds no state but the pauses of regexes, so that any number of scanners may use it.
+
+    `engines` tells of each regex, by its place in the configuration, which engine takes it and why.
+    """
 
     name: str
     forms: tuple[Form, ...]
     patterns: tuple[Pattern, ...]
-    ignore: tuple[re.Pattern[str], ...]
+    ignore: tuple[Any, ...]
     formats: DateFormats
     needles: tuple[Needle, ...]
+    engines: Mapping[str, Chosen]
     records: Records | None = None
+
+    @property
+    def blown(self) -> int:
+        """How many lines spent the budget of a regex, and were no match for it."""
+        return sum(chosen.regex.blown for chosen in self.engines.values() if chosen.engine == "bounded")
 
     @property
     def rules(self) -> tuple[Pattern | Entry, ...]:
@@ -85,8 +96,10 @@ class Filter:
         return (*self.patterns, *(self.records.entries if self.records is not None else ()))
 
 
-def compile_filter(spec: FilterSpec) -> Filter:
+def compile_filter(spec: FilterSpec, proven: bool = False) -> Filter:
     """
+    Args:
+        proven: its regexes are known to be linear in `re`, as are those of all filters that are shipped.
     Raises:
         ConfigError: regexes, headers or the date are no good; `problems` holds all of them.
     """
@@ -106,6 +119,8 @@ def compile_filter(spec: FilterSpec) -> Filter:
     if program is not None:
         try:
             compile_regex(program)
+            if not proven:
+                check_linear(program)
         except PatternError as error:
             report("program", error, program)
             program = None
@@ -114,7 +129,11 @@ def compile_filter(spec: FilterSpec) -> Filter:
         if text == "json":
             continue
         try:
-            headers.append(compile_header(text, formats, spec.date is not None, program))
+            header = compile_header(text, formats, spec.date is not None, program)
+            if text not in HEADER_NAMES and not proven:
+                check_linear(header.head.pattern if header.head is not None else "")
+                check_linear(header.prefix)
+            headers.append(header)
         except PatternError as error:
             report(f"header[{number}]", error, text)
     patterns = []
@@ -123,16 +142,20 @@ def compile_filter(spec: FilterSpec) -> Filter:
             report(key, PatternError(f"one of {', '.join(KINDS)}"), kind)
         for number, text in enumerate(texts):
             try:
-                patterns.append(compile_pattern(text, kind, number, hint))
+                patterns.append(compile_pattern(text, kind, number, hint, proven))
             except PatternError as error:
                 report(f"{key}[{number}]", error, text)
+    engines = {name_regex(pattern.kind, pattern.index, pattern.hint): pattern.chosen for pattern in patterns}
     ignore = []
     for number, text in enumerate(spec.ignoreregex):
         try:
-            ignore.append(compile_regex(expand_tags(text)))
+            regex = compile_regex(expand_tags(text))
+            chosen = choose_engine(regex, proven)
+            ignore.append(chosen.regex)
+            engines[f"ignoreregex[{number}]"] = chosen
         except PatternError as error:
             report(f"ignoreregex[{number}]", error, text)
-    records = compile_records(spec, report)
+    records = compile_records(spec, report, proven)
     if patterns and set(spec.header) == {"json"}:
         report("header", PatternError("another one besides, because there are regexes"), "json")
     if problems:
@@ -141,7 +164,10 @@ def compile_filter(spec: FilterSpec) -> Filter:
     forms = tuple(_form(header, patterns, bool(ignore)) for header in headers)
     needles = find_needles(headers, patterns) if patterns or records is None else ()
     needles += records.needles if records is not None else ()
-    return Filter(spec.name, forms, tuple(patterns), tuple(ignore), formats, needles, records)
+    for entry in records.entries if records is not None else ():
+        place = name_regex(entry.kind, entry.index, entry.hint)
+        engines |= {f"{place}.{path.written}": name_engine(regex) for path, regex in entry.conditions if regex is not None}
+    return Filter(spec.name, forms, tuple(patterns), tuple(ignore), formats, needles, engines, records)
 
 
 def _lists(spec: FilterSpec) -> list[tuple[str, str, bool, tuple[str, ...]]]:
@@ -373,7 +399,7 @@ class Matcher:
     def _search(self, body: "Body", at: float | None, line: str, offset: int) -> Match | None:
         """The first pattern that finds something in the message, one after the other."""
         for pattern in self._filter.patterns:
-            found = pattern.regex.search(body.message)
+            found = pattern.chosen.regex.search(body.message)
             if found is not None:
                 values = found.group(*pattern.names, 0, 0)
                 result = self._build(pattern, values, body.session, body.times, at, line, offset)

@@ -21,10 +21,15 @@ AT: Final = _constants.AT
 AT_BEGINNINGS: Final = (_constants.AT_BEGINNING, _constants.AT_BEGINNING_STRING)
 AT_ENDS: Final = (_constants.AT_END, _constants.AT_END_STRING)
 AT_BOUNDARIES: Final = (_constants.AT_BOUNDARY, _constants.AT_NON_BOUNDARY)
+SINGLES: Final = (LITERAL, NOT_LITERAL, ANY, IN)
 SUBPATTERN: Final = _constants.SUBPATTERN
 ATOMIC_GROUP: Final = _constants.ATOMIC_GROUP
 BRANCH: Final = _constants.BRANCH
 REPEATS: Final = (_constants.MAX_REPEAT, _constants.MIN_REPEAT, _constants.POSSESSIVE_REPEAT)
+MAXREPEAT: Final = _constants.MAXREPEAT
+MIN_REPEAT: Final = _constants.MIN_REPEAT
+POSSESSIVE_REPEAT: Final = _constants.POSSESSIVE_REPEAT
+ASSERT_NOT: Final = _constants.ASSERT_NOT
 ASSERTS: Final = (_constants.ASSERT, _constants.ASSERT_NOT)
 # The same for bytes of one line of ASCII, so without \n. In text \s takes \x1c to \x1f as well, in bytes it does not.
 ASCII_CATEGORIES: Final = {
