@@ -22,7 +22,7 @@ _AT: Final = itemgetter(_FIELDS("at"))
 _IP: Final = itemgetter(_FIELDS("ip"))
 _LOGIN: Final = itemgetter(_FIELDS("login"))
 _ATTEMPTS: Final = itemgetter(_FIELDS("attempts"))
-_SORT: Final = itemgetter(_FIELDS("filter"), _FIELDS("kind"))
+_KIND: Final = itemgetter(_FIELDS("kind"))
 
 Key = tuple[str, Target]
 
@@ -37,9 +37,12 @@ class Collateral(NamedTuple):
 
 
 class _Seen:
-    """The failures of one filter: when each address and login was seen first, and how often."""
+    """
+    The failures of one filter: when each address (and login, if some rule goes by login) was seen first, and how often.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, by_login: bool) -> None:
+        self._by_login = by_login
         self.ips: dict[str | None, float] = {}
         self.logins: dict[str | None, float] = {}
         self.by_ip = Counter[str | None]()
@@ -51,14 +54,14 @@ class _Seen:
         if None in times:
             times = [read_at if match.at is None else match.at for match in failures]
         deque(map(self.ips.setdefault, ips, times), 0)  # the first one stays
-        deque(map(self.logins.setdefault, logins, times), 0)
-        attempts = list(map(_ATTEMPTS, failures))
+        if self._by_login:
+            deque(map(self.logins.setdefault, logins, times), 0)
         self.by_ip.update(ips)
         self.by_login.update(logins)
-        if attempts.count(1) < len(attempts):
-            for ip, login, more in zip(ips, logins, attempts, strict=True):
-                self.by_ip[ip] += more - 1
-                self.by_login[login] += more - 1
+        if sum(map(_ATTEMPTS, failures)) > len(failures):
+            for ip, login, attempts in zip(ips, logins, map(_ATTEMPTS, failures), strict=True):
+                self.by_ip[ip] += attempts - 1
+                self.by_login[login] += attempts - 1
 
 
 class Outcome:
@@ -66,10 +69,11 @@ class Outcome:
 
     def __init__(self, config: Config) -> None:
         self._filters = {name: frozenset(watch.filter for watch in spec.watch) for name, spec in config.jails.items()}
-        self._counted = {
-            (watch.filter, kind)
-            for spec in config.jails.values() for watch in spec.watch for rule in spec.rules for kind in rule.count
-        }  # fmt: skip
+        self._counted: dict[str, set[str]] = {}
+        for spec in config.jails.values():
+            for watch in spec.watch:
+                self._counted.setdefault(watch.filter, set()).update(kind for rule in spec.rules for kind in rule.count)
+        self._by_login = any(rule.by == "login" for spec in config.jails.values() for rule in spec.rules)
         self._prefixes = {
             name: sorted({rule.prefix for rule in spec.rules if rule.by == "net" or "net" in rule.ban})
             for name, spec in config.jails.items()
@@ -90,13 +94,16 @@ class Outcome:
         Args:
             read_at: when it was read, for lines without a date.
         """
-        counted = self._counted
-        failures = [match for match in matches if _SORT(match) in counted]
-        if failures:
-            names = set(map(_FILTER, failures))
-            for name in names:
-                own = failures if len(names) == 1 else [match for match in failures if match.filter == name]
-                self._seen.setdefault(name, _Seen()).add(own, read_at)
+        successes: list[Match] = []
+        names = set(map(_FILTER, matches))
+        for name in names:
+            own = matches if len(names) == 1 else [match for match in matches if match.filter == name]
+            kinds, counted = set(map(_KIND, own)), self._counted[name]
+            if SUCCESS in kinds:
+                successes += [match for match in own if match.kind == SUCCESS]
+            failures = own if kinds <= counted else [match for match in own if match.kind in counted]
+            if failures:
+                self._seen.setdefault(name, _Seen(self._by_login)).add(failures, read_at)
         begun: dict[Key, list[Ban]] = {}
         for change in changes:
             if isinstance(change, Unban):
@@ -109,10 +116,10 @@ class Outcome:
                 self._banned.add(change.target.who)
                 self._wide = self._wide or ("/" in change.target.who and bool(self._prefixes[change.jail]))
             begun.setdefault(key, []).append(change)
-        if len(failures) < len(matches) and self._banned:
+        if self._banned:
             banned, wide = self._banned, self._wide
-            for match in matches:
-                if match.kind == SUCCESS and (wide or _unit(match.ip) in banned or match.login in banned):
+            for match in successes:
+                if wide or _unit(match.ip) in banned or match.login in banned:
                     self._succeed(match, read_at if match.at is None else match.at, begun)
         for key, bans in begun.items():
             self._last[key] = bans[-1]
