@@ -84,6 +84,11 @@ def test_the_plain_model(text):
     assert reach.text == common
 
 
+def test_a_regex_that_would_take_for_ever():
+    """Where there is a doubt, no piece gets more than a little time."""
+    assert find_furthest("^(?:a|b|ab)*cd$", "ab" * 50, doubt="a loop that can be walked in two ways").wanted == "'cd'"
+
+
 def test_a_long_text_is_cut():
     """Nobody waits for a line of a megabyte."""
     assert find_furthest("^x*y$", "x" * 1_000_000).text <= 2000

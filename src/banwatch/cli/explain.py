@@ -132,9 +132,9 @@ class Explainer:
         furthest = Reason("no regex begins like this message" if self._filter.patterns else "there is no regex", (start,))
         for pattern in self._filter.patterns:
             name = name_regex(pattern.kind, pattern.index, pattern.hint)
-            if (found := pattern.regex.search(message)) is not None:
+            if pattern.chosen.regex.search(message) is not None and (found := pattern.regex.search(message)) is not None:
                 return self._explain_found(pattern, name, found)
-            reach = find_furthest(pattern.written, message)
+            reach = find_furthest(pattern.written, message, doubt=pattern.chosen.doubt)
             if reach is not None and reach.text > _progress(furthest):
                 places = (Place("message", message, reach.text), Place("regex", pattern.written, reach.regex))
                 furthest = Reason(f"{name} fits up to here, then asks for {reach.wanted}", places)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from banwatch.filter.bounded import Bounded
 from banwatch.filter.failregex import PatternError, compile_regex, expand_tags
 
 LONGEST: Final = 2000
@@ -51,13 +52,14 @@ class Reach(NamedTuple):
     wanted: str
 
 
-def find_furthest(written: str, text: str, expand: Callable[[str], str] = expand_tags) -> Reach | None:
+def find_furthest(written: str, text: str, expand: Callable[[str], str] = expand_tags, doubt: str | None = None) -> Reach | None:
     """
     None where the regex cannot be taken apart.
 
     Args:
         written: a regex, as it stands in the configuration.
         expand: what makes of a piece of it a regex without tags.
+        doubt: why it may take very long, and so do its pieces; then they get little time.
     """
     try:
         branches = split_pieces(written)
@@ -65,7 +67,7 @@ def find_furthest(written: str, text: str, expand: Callable[[str], str] = expand
         return None
     text = text[:LONGEST]
     flags = found[0] if (found := re.match(r"\(\?[aiLmsu]+\)", written)) else ""
-    reaches = [_follow(_Regex(written, text, flags, expand), "", branch, "") for branch in branches]
+    reaches = [_follow(_Regex(written, text, flags, expand, doubt), "", branch, "") for branch in branches]
     return max(reaches, key=lambda reach: (reach.text, not reach.wanted))
 
 
@@ -118,30 +120,37 @@ class _Regex(NamedTuple):
     text: str
     flags: str
     expand: Callable[[str], str]
+    doubt: str | None
 
-    def search(self, before: str, pieces: Sequence[Piece], after: str) -> re.Match[str] | None:
-        """The text as far as the pieces match it."""
+    def search(self, before: str, pieces: Sequence[Piece], after: str) -> "tuple[_Searched, re.Match[str]] | None":
+        """The text as far as the pieces match it, and what has found it."""
         own = before + (self.written[pieces[0].start : pieces[-1].end] if pieces else "")
-        regex = _compile(own + after if own.startswith(self.flags) else self.flags + own + after, self.expand)
-        return None if regex is None else regex.search(self.text)
+        regex = _compile(own + after if own.startswith(self.flags) else self.flags + own + after, self.expand, self.doubt)
+        found = None if regex is None else regex.search(self.text)
+        return None if regex is None or found is None else (regex, found)
+
+
+_Searched = re.Pattern[str] | Bounded
 
 
 @lru_cache(maxsize=4096)
-def _compile(written: str, expand: Callable[[str], str]) -> re.Pattern[str] | None:
+def _compile(written: str, expand: Callable[[str], str], doubt: str | None) -> _Searched | None:
     try:
-        return compile_regex(expand(written))
+        regex = compile_regex(expand(written))
     except PatternError:
         return None
+    return regex if doubt is None else Bounded(regex, doubt)
 
 
-def _shortest(found: re.Match[str] | None) -> int:
+def _shortest(searched: tuple[_Searched, re.Match[str]] | None) -> int:
     """Where the shortest beginning of the text ends in which it is found; if the longest one only has the same word on, there."""
-    if found is None:
+    if searched is None:
         return 0
+    regex, found = searched
     low, high = 0, found.end()
     while low < high:
         middle = (low + high) // 2
-        if found.re.search(found.string, 0, middle) is not None:
+        if regex.search(found.string[:middle]) is not None:
             high = middle
         else:
             low = middle + 1
