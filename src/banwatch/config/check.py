@@ -1,11 +1,12 @@
 """
-What only shows when the configuration is tried: filters that do not find what their examples hold, and jails whose ports
-nobody serves.
+What only shows when the configuration is tried: filters that do not find what their examples hold or look suspicious, and jails
+whose ports nobody serves.
 """
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from banwatch.config.lint import lint_filter
 from banwatch.config.model import Config, Example, FilterSpec, JailSpec, Mark, Problem
 from banwatch.config.ports import render_ports
 from banwatch.config.problem import sorted_problems
@@ -30,6 +31,7 @@ def check_config(config: Config, now: float, listening: Listening | None = None)
     problems = warn_unserved_ports(config, listening)
     for name, spec in config.filters.items():
         problems.extend(_try_examples(spec, config.compiled[name], now))
+        problems.extend(lint_filter(spec, config.compiled[name]))
     return list(sorted_problems(problems))
 
 
