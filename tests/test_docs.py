@@ -1,15 +1,24 @@
 """What README.md and the pages for operators show is there."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from banwatch.cli import client, main
 from banwatch.config.load import load_config
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "docs/install.md", ROOT / "docs/how-it-works.md"]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "docs/install.md",
+    ROOT / "docs/how-it-works.md",
+    ROOT / "docs/filters.md",
+    ROOT / "docs/replay.md",
+]
+FILTERS = ROOT / "docs/filters.md"
 
 
 def blocks(page, *languages):
@@ -24,7 +33,7 @@ def commands():
     for page in PAGES:
         for block in blocks(page, "sh", "console"):
             for line in re.findall(r"^(?:\$ )?(banwatch(?:-client)? [^#\n]*)", block, re.M):
-                yield pytest.param(line.split(), id=f"{page.name}: {line.strip()}")
+                yield pytest.param(shlex.split(line), id=f"{page.name}: {line.strip()}")
 
 
 def test_the_first_two_commands():
@@ -44,12 +53,53 @@ def test_a_command_exists(words):
 
 def test_a_drop_in_is_right(tmp_path):
     """Each YAML example is a configuration without a problem."""
-    (tmp_path / "jails.d").mkdir()
     examples = [text for page in PAGES for text in blocks(page, "yaml")]
     assert examples
-    for example in examples:
-        (tmp_path / "jails.d/example.yaml").write_text(example)
+    for directory in ("jails.d", "filters.d"):
+        (tmp_path / directory).mkdir()
+    # Filters first: a jail may watch them.
+    for example in sorted(examples, key=lambda text: not is_filter(text)):
+        name = re.search(r"^# \S*/(\S+\.yaml)$", example, re.M)
+        path = tmp_path / ("filters.d" if is_filter(example) else "jails.d") / (name[1] if name else "example.yaml")
+        path.write_text(example)
         assert load_config(tmp_path).problems == ()
+
+
+def is_filter(example):
+    return bool(yaml.safe_load(example).keys() & {"failregex", "failfields"})
+
+
+def dialogues():
+    """Each command that a page shows with what it answers."""
+    for block in blocks(FILTERS, "console"):
+        command, _, answer = block.partition("\n")
+        yield pytest.param(shlex.split(command.removeprefix("$ "))[1:], answer, id=command[2:60])
+
+
+@pytest.fixture
+def as_shown(tmp_path, monkeypatch):
+    """A directory with the files that the page shows, as they stand there."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "filters.d").mkdir()
+    (tmp_path / "shop.log").write_text(blocks(FILTERS, "text")[0])
+    for example in filter(is_filter, blocks(FILTERS, "yaml")):
+        name = re.search(r"^# /etc/banwatch/filters\.d/(\S+)$", example, re.M)[1]
+        (tmp_path / name).write_text(example)
+        (tmp_path / "filters.d" / name).write_text(example)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("words", "answer"), list(dialogues()))
+def test_a_command_answers_as_shown(as_shown, capsys, words, answer):
+    """Line by line; `check` has more to say."""
+    if words[0] == "check":
+        main.main([*words, "--config", str(as_shown)])
+        printed = capsys.readouterr().out.splitlines()
+        assert [line for line in printed if line in answer.splitlines()] == answer.splitlines()
+    else:
+        main.main(words)
+        printed = capsys.readouterr()
+        assert (printed.out[: len(answer)], printed.err) == (answer, "")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
