@@ -16,6 +16,7 @@ from banwatch.config.problem import LONGEST
 
 DEEPEST = 20
 MOST_VALUES = 100_000
+_TOO_DEEP = f"nested deeper than {DEEPEST} levels"
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -89,6 +90,8 @@ def compose(text: str, file: str) -> tuple[Table, tuple[Problem, ...]]:
     except yaml.MarkedYAMLError as error:
         mark, began = error.problem_mark or error.context_mark, error.context_mark
         line = mark.line + 1 if mark else 0
+        if "nesting" in str(error.problem):  # newer libyaml has a bound of its own, and may meet it before we come to ours
+            raise composer.refusal(line, _TOO_DEEP) from None
         since = f", {error.context} from line {began.line + 1} on" if began and began.line + 1 != line else ""
         raise composer.refusal(line, f"{error.problem}{since}") from None
 
@@ -175,7 +178,7 @@ class _Composer:
         before = self._values
         self._count(mark, 1)
         if depth > DEEPEST:
-            raise self.refusal(mark.line, f"nested deeper than {DEEPEST} levels")
+            raise self.refusal(mark.line, _TOO_DEEP)
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         if event.tag is not None:
