@@ -4,7 +4,7 @@ Decides: joins filter, jail and book, and nothing that does I/O. The daemon, `re
     Chunk ─scan→ Match ─once→ ─jails→ Ban ─book→ changes, in the order in which they have to happen
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from math import inf
@@ -88,24 +88,37 @@ class Engine:
         """
         lane = self._lane(chunk.patterns)
         changes: list[Change] = []
-        live = chunk.live
-        for match in lane.scanner.scan(chunk, chunk.read_at if now is None else now):
-            once = lane.once[match.lens]
-            admitted = match if once is None else once.admit(match)
-            if admitted is None:
-                continue
+        read_at = chunk.read_at
+        live, late = chunk.live, not chunk.live and now is not None
+        onces, behind = lane.once, lane.jails
+        book = self.book
+        # One pass for each attempt of an attack: what it calls, and what it looks up, is as little as can be.
+        for match in lane.scanner.scan(chunk, read_at if now is None else now):
+            lens, at = match[0], match[3]
+            once = onces[lens]
+            if once is not None and (admitted := once.admit(match)) is not match:
+                if admitted is None:
+                    continue
+                match = admitted
             if witness is not None:
-                witness(admitted)
-            at = admitted.at
+                witness(match)
             if at is None:
-                at = chunk.read_at
+                at = read_at
             elif now is not None:
                 if live and abs(at - now) > SKEW:
                     self.skewed += 1
                     at = now
                 elif at > now:
                     at = now
-            self._count(admitted, at, now, lane.jails[admitted.lens], live, chunk.read_at, changes)
+            if at >= self._due:
+                changes.extend(self.expire(at))
+            for jail in behind[lens]:
+                if late and at < now - jail.lookback:  # type: ignore[operator]
+                    continue
+                bans = jail.feed(match, at, at if now is None else now, read_at)
+                if bans:
+                    changes.extend(entered for ban in bans if (entered := book.ban(ban)) is not None)
+                    self._note_due()
         return changes
 
     def expire(self, now: float) -> list[Unban]:
@@ -193,28 +206,6 @@ class Engine:
             self._before.candidates + sum(scanner.candidates for scanner in scanners),
             self._before.matches + sum(scanner.matches for scanner in scanners),
         )
-
-    def _count(
-        self,
-        match: Match,
-        at: float,
-        now: float | None,
-        jails: Sequence[Jail],
-        live: bool,
-        read_at: float,
-        changes: list[Change],
-    ) -> None:
-        clock = at if now is None else now
-        if at >= self._due:
-            changes.extend(self.expire(at))
-        for jail in jails:
-            if not live and now is not None and at < now - jail.lookback:
-                continue
-            for ban in jail.feed(match, at, clock, read_at):
-                entered = self.book.ban(ban)
-                if entered is not None:
-                    changes.append(entered)
-                    self._note_due()
 
     def _forget(self, jail: str, target: Target) -> None:
         if jail in self.jails:

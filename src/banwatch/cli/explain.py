@@ -14,7 +14,8 @@ from banwatch.filter.failregex import Pattern, compile_regex
 from banwatch.filter.fields import Entry, read_address
 from banwatch.filter.header import Header, compile_header
 from banwatch.filter.jsonlog import field_text, read_object
-from banwatch.filter.match import Filter, make_matcher, name_regex
+from banwatch.filter.match import Filter, name_regex
+from banwatch.filter.matcher import make_matcher
 from banwatch.text import escape
 
 _SHOWN: Final = 100
@@ -55,7 +56,7 @@ class Explainer:
     def explain(self, line: str) -> Reason:
         """The reason that comes last on the way of a line: it got that far."""
         line = line.rstrip("\r\n")[:LONGEST]
-        bodies = [body.message for _, body in self._matcher.bodies(line, 0, len(line))]
+        bodies = [body.message for _, body in self._matcher.bodies(line)]
         if self._filter.records is not None:
             messages = [text for text in (line, *bodies) if text.startswith("{")]
             if messages:

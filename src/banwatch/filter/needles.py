@@ -18,13 +18,13 @@ LEAST: Final = 4
 """A text shorter than this is no needle of its own: it stands in too many lines."""
 
 # The kernel's uptime and "message repeated" stand between program and message: then the message is not looked for.
-_BEHIND_PROGRAM: Final = rb"(?:\[[^\]\n ]+\])?: ?"
+_BEHIND_PROGRAM: Final = rb": ?"
 _BETWEEN: Final = (rb"\[ *[0-9]", rb"message repeated ")
 ENOUGH: Final = 24
 """Of the beginning of a message so many characters are looked at: more tells no more."""
 
-_PLAIN: Final = 8
-"""Behind so many characters only plain text is looked at: classes and repeats tell little then, and make the search large."""
+_PLAIN: Final = 12
+"""Behind so many characters a repeat without end is looked at once: more of it tells little, and makes the search large."""
 
 
 class Needle(NamedTuple):
@@ -79,18 +79,22 @@ def _fewest(needles: Sequence[Needle]) -> tuple[Needle, ...]:
 
 
 def _program(header: Header) -> tuple[bytes, ...] | None:
-    """The names that the header's program may have, as regexes; None if they are not known, or more stands behind them."""
+    """
+    The names that the header's program may have, with the pid, as regexes; None if they are not known, or more stands behind.
+
+    Of a name only its beginning is asked for. The blank before it keeps the search linear: what may follow has none.
+    """
     if header.wanted is None or header.checked is not None or header.rest:
         return None
     nodes = tree.parse(header.wanted, 0)
     branches = nodes[0][1][1] if len(nodes) == 1 and nodes[0][0] is tree.BRANCH else [nodes]
     names = []
     for branch in branches:
-        name = _lead(branch, False)
+        fixed = next((index for index, (op, _) in enumerate(branch) if op in tree.REPEATS), len(branch))
+        name = _lead(branch[:fixed], False)
         if not name.least:
             return None
-        # What is left of a name that begins like this: anything but what ends it.
-        names.append(name.regex + (b"" if name.whole else rb"[^\s\[\]:]*"))
+        names.append(b" " + name.regex + rb"[^\n ]*")
     return tuple(names)
 
 
@@ -153,24 +157,30 @@ class Lead(NamedTuple):
 _NOTHING: Final = Lead(b"", False, 0)
 
 
-def _lead(nodes: Any, folded: bool) -> Lead:
+def _lead(nodes: Any, folded: bool, seen: int = 0) -> Lead:
+    """
+    The beginning of `nodes`.
+
+    Args:
+        seen: how many characters are prescribed before it.
+    """
     out, least = b"", 0
     for index, (op, argument) in enumerate(nodes):
-        if least >= _PLAIN and op not in (tree.LITERAL, tree.BRANCH, tree.SUBPATTERN):
-            return Lead(out, False, least)
-        piece = _piece(op, argument, folded)
+        piece = _piece(op, argument, folded, seen + least)
         if not piece.whole and op in tree.REPEATS and argument[0] == 0:
+            if seen + least >= _PLAIN:
+                return Lead(out, False, least)
             # Either it begins here, or what is behind it does.
-            inner, rest = _lead(argument[2], folded), _lead(nodes[index + 1 :], folded)
+            inner, rest = _lead(argument[2], folded, seen + least), _lead(nodes[index + 1 :], folded, seen + least)
             return Lead(out + b"(?:" + inner.regex + b"|" + rest.regex + b")", False, least + min(inner.least, rest.least))
         out += piece.regex
         least += piece.least
-        if not piece.whole or least > ENOUGH:
+        if not piece.whole or seen + least > ENOUGH:
             return Lead(out, False, least)
     return Lead(out, True, least)
 
 
-def _piece(op: Any, argument: Any, folded: bool) -> Lead:
+def _piece(op: Any, argument: Any, folded: bool, seen: int) -> Lead:
     if op is tree.LITERAL:
         if argument >= 128 or argument == 10:
             return _NOTHING
@@ -180,19 +190,19 @@ def _piece(op: Any, argument: Any, folded: bool) -> Lead:
     if op is tree.IN:
         return _class(argument, folded)
     if op is tree.SUBPATTERN:
-        return _group(_lead(argument[3], _folds(argument, folded)))
+        return _group(_lead(argument[3], _folds(argument, folded), seen))
     if op is tree.ATOMIC_GROUP:
-        return _group(_lead(argument, folded))
+        return _group(_lead(argument, folded, seen))
     if op is tree.BRANCH:
-        branches = [_lead(branch, folded) for branch in argument[1]]
+        branches = [_lead(branch, folded, seen) for branch in argument[1]]
         regex = b"(?:" + b"|".join(dict.fromkeys(branch.regex for branch in branches)) + b")"
         return Lead(regex, all(branch.whole for branch in branches), min(branch.least for branch in branches))
     if op in tree.REPEATS:
         fewest, most, repeated = argument
-        inner = _group(_lead(repeated, folded))
+        inner = _group(_lead(repeated, folded, seen))
         if inner.whole and most <= 4:
             return Lead(inner.regex + b"{%d,%d}" % (fewest, most), True, inner.least * fewest)
-        if inner.whole and fewest <= 4 and len(repeated) == 1 and repeated[0][0] is tree.IN:
+        if inner.whole and fewest <= 4 and seen < _PLAIN and len(repeated) == 1 and repeated[0][0] is tree.IN:
             return Lead(inner.regex + b"{%d,}" % fewest, True, 0)
         return inner._replace(whole=False) if fewest else _NOTHING
     # What looks around is left out: then more matches, never less.

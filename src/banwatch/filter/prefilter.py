@@ -5,7 +5,7 @@ Lines with other bytes than those of ASCII are candidates always: needles tell n
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from banwatch.filter.needles import EVERY_LINE, Needle
@@ -21,7 +21,7 @@ class Prefilter(Protocol):
 
     engine: str
 
-    def candidates(self, data: bytes, lenses: Sequence[int]) -> Sequence[Iterable[Span]]:
+    def candidates(self, data: bytes, lenses: Sequence[int]) -> Sequence[list[Span]]:
         """For each of `lenses` the lines with a needle of its, in order, each once; there may be others among them."""
 
 
@@ -48,7 +48,7 @@ class RePrefilter:
     def __init__(self, needles: Sequence[Sequence[Needle]]) -> None:
         self._lenses = tuple(map(_ReNeedles, needles))
 
-    def candidates(self, data: bytes, lenses: Sequence[int]) -> Sequence[Iterable[Span]]:
+    def candidates(self, data: bytes, lenses: Sequence[int]) -> Sequence[list[Span]]:
         """For each of `lenses` the lines with a needle of its."""
         return [self._lenses[lens].candidates(data) for lens in lenses]
 
@@ -61,11 +61,11 @@ class _ReNeedles:
         self._regexes = tuple(re.compile(needle.regex + b".*") for needle in needles if needle.literal is None)
         self._literals = tuple(needle for needle in needles if needle.literal is not None)
 
-    def candidates(self, data: bytes) -> Iterator[Span]:
+    def candidates(self, data: bytes) -> list[Span]:
         if self._every:
-            return every_line(data)
+            return list(every_line(data))
         if len(self._regexes) == 1 and not self._literals and data.isascii():
-            return _search(self._regexes[0], data)
+            return list(_search(self._regexes[0], data))
         found: dict[int, int] = {}
         for regex in self._regexes:
             found.update(_search(regex, data))
@@ -74,7 +74,7 @@ class _ReNeedles:
             found.update(_find(needle.literal or b"", lower if needle.folded else data))
         if not data.isascii():
             found.update(beyond_ascii(data))
-        return iter(sorted(found.items()))
+        return sorted(found.items())
 
 
 def every_line(data: bytes) -> Iterator[Span]:

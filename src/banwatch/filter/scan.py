@@ -1,11 +1,13 @@
 """Chunk → Match…: every line of a chunk that counts for some filter, in the order of the lines."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
 from heapq import merge
+from itertools import accumulate
 from typing import Final, NamedTuple
 
-from banwatch.filter.match import Filter, make_matcher
+from banwatch.filter.match import Filter
+from banwatch.filter.matcher import make_matcher
 from banwatch.filter.needles import Needle
 from banwatch.filter.prefilter import Prefilter, Span, open_prefilter
 from banwatch.model import Chunk, Match
@@ -33,8 +35,8 @@ class Scanner:
     """
     Applies filters to the chunks of one log.
 
-    `lines` counts all lines, `candidates` those (per filter) that were looked at more closely, `matches` those that gave a Match,
-    `cut` those that were longer than LONGEST, of which the rest was not looked at.
+    `lines` counts all lines, `candidates` those (per lens) that are looked at more closely, `cut` those that were longer than
+    LONGEST, of which the rest was not looked at.
 
     Args:
         opener: makes what looks for the needles of each lens, when there is something to read.
@@ -45,12 +47,13 @@ class Scanner:
     def __init__(
         self, lenses: Sequence[Lens], opener: Callable[[Sequence[Sequence[Needle]]], Prefilter] = open_prefilter
     ) -> None:
-        self.lines = self.candidates = self.matches = self.cut = 0
+        self.lines = self.candidates = self.cut = 0
         for lens in lenses:
             check_encoding(lens.encoding)
         self._encodings = tuple(lens.encoding for lens in lenses)
         self._matchers = tuple(make_matcher(index, lens.filter, lens.zone) for index, lens in enumerate(lenses))
-        self._dense = [False] * len(lenses)
+        # Of the last chunk for each lens: its lines, its candidates (None if all were looked at), what was found before it.
+        self._last: list[tuple[int, int | None, int]] = [(0, 0, 0)] * len(lenses)
         self._needles = tuple(lens.filter.needles for lens in lenses)
         self._opener = opener
         self._opened: Prefilter | None = None
@@ -59,6 +62,11 @@ class Scanner:
     def engine(self) -> str:
         """What looks for candidates: "vectorscan", or "re" where that is not to be had."""
         return self._prefilter.engine
+
+    @property
+    def matches(self) -> int:
+        """Lines that gave a Match, once for each lens."""
+        return sum(matcher.found for matcher in self._matchers)
 
     @property
     def unmatched(self) -> int:
@@ -73,14 +81,14 @@ class Scanner:
             now: decides the year of dates that have none.
         """
         data = chunk.data
-        lines = count_lines(data)
-        self.lines += lines
+        count = count_lines(data)
+        self.lines += count
         text = data.decode("ascii") if data.isascii() else None
         if text is not None and ("\r" in text or "\0" in text):
             text = None
-        some = [lens for lens, dense in enumerate(self._dense) if not dense or text is None]
+        some = [lens for lens in range(len(self._matchers)) if text is None or not self._is_dense(lens)]
         spans = dict(zip(some, self._prefilter.candidates(data, some), strict=True)) if some else {}
-        found = [self._scan(lens, data, text, lines, spans.get(lens, ()), now) for lens in range(len(self._matchers))]
+        found = [self._scan(lens, data, text, count, spans.get(lens), now) for lens in range(len(self._matchers))]
         return found[0] if len(found) == 1 else merge(*found, key=_start)
 
     def match_line(self, lens: int, text: str, now: float) -> Match | None:
@@ -88,7 +96,7 @@ class Scanner:
         matcher = self._matchers[lens]
         matcher.begin(now)
         text = text.lstrip("\0").rstrip("\r\n")[:LONGEST]
-        return matcher.match(text, 0, len(text), 0)
+        return matcher.match(text, 0)
 
     def fits(self, lens: int, text: str) -> bool:
         """Whether a line has the header, and so the program, whose messages the lens of this index reads."""
@@ -101,63 +109,51 @@ class Scanner:
             self._opened = self._opener(self._needles)
         return self._opened
 
-    def _scan(self, lens: int, data: bytes, text: str | None, lines: int, spans: Iterable[Span], now: float) -> Iterator[Match]:
-        self._matchers[lens].begin(now)
+    def _is_dense(self, lens: int) -> bool:
+        """Whether so many lines of the last chunk matched, or could have, that it pays to look at all of the next one."""
+        count, candidates, before = self._last[lens]
+        found = self._matchers[lens].found - before if candidates is None else candidates
+        return found > count * DENSE
+
+    def _scan(
+        self, lens: int, data: bytes, text: str | None, count: int, spans: list[Span] | None, now: float
+    ) -> Iterator[Match]:
+        """What one lens finds; without `spans` in all lines."""
+        matcher = self._matchers[lens]
+        matcher.begin(now)
+        self._last[lens] = (count, None if spans is None else len(spans), matcher.found)
+        self.candidates += count if spans is None else len(spans)
         if text is None:
-            return self._scan_untidy(lens, data, spans)
-        return self._scan_all(lens, text, lines) if self._dense[lens] else self._scan_some(lens, text, lines, spans)
+            return matcher.matches(self._read_untidy(data, spans or [], self._encodings[lens]))
+        return matcher.matches(self._read_all(text) if spans is None else self._read_some(text, spans))
 
-    def _scan_some(self, lens: int, text: str, lines: int, spans: Iterable[Span]) -> Iterator[Match]:
-        """Looks at candidates only."""
-        match = self._matchers[lens].match
-        candidates = matches = 0
+    def _read_all(self, text: str) -> Iterator[tuple[str, int]]:
+        """All lines with their offsets: where most of them match, looking for candidates first takes longer."""
+        lines = text.split("\n")
+        offsets = accumulate(map((1).__add__, map(len, lines)), initial=0)
+        if len(text) <= LONGEST or max(map(len, lines)) <= LONGEST:
+            return zip(lines, offsets, strict=False)
+        return zip(map(self._cut, lines), offsets, strict=False)
+
+    def _read_some(self, text: str, spans: list[Span]) -> Iterator[tuple[str, int]]:
+        """The candidates."""
+        return ((text[start:end] if end - start <= LONGEST else self._cut(text[start:end]), start) for start, end in spans)
+
+    def _read_untidy(self, data: bytes, spans: list[Span], encoding: str) -> Iterator[tuple[str, int]]:
+        """The candidates in a chunk with other bytes than those of plain text."""
         for start, end in spans:
-            candidates += 1
-            if end - start > LONGEST:
-                self.cut += 1
-                end = start + LONGEST
-            found = match(text, start, end, start)
-            if found is not None:
-                matches += 1
-                yield found
-        self.candidates += candidates
-        self.matches += matches
-        self._dense[lens] = candidates > lines * DENSE
-
-    def _scan_all(self, lens: int, text: str, lines: int) -> Iterator[Match]:
-        """Looks at every line: where most of them match, looking for candidates first takes longer."""
-        match = self._matchers[lens].match
-        start = matches = 0
-        for line in text.split("\n"):
-            length = len(line)
-            if length <= LONGEST:
-                found = match(line, 0, length, start)
-            else:
-                self.cut += 1
-                found = match(line[:LONGEST], 0, LONGEST, start)
-            if found is not None:
-                matches += 1
-                yield found
-            start += length + 1
-        self.candidates += lines
-        self.matches += matches
-        self._dense[lens] = matches > lines * DENSE
-
-    def _scan_untidy(self, lens: int, data: bytes, spans: Iterable[Span]) -> Iterator[Match]:
-        """Looks at candidates of a chunk with other bytes than those of plain text."""
-        match = self._matchers[lens].match
-        encoding = self._encodings[lens]
-        for start, end in spans:
-            self.candidates += 1
             # Where a log was truncated under its writer a hole is left, which reads as zeros before the next line.
             raw = data[start:end].lstrip(b"\0")
             if len(raw) > LONGEST:
                 self.cut += 1
-            line = raw[:LONGEST].rstrip(b"\r").decode(encoding, "backslashreplace")
-            found = match(line, 0, len(line), start)
-            if found is not None:
-                self.matches += 1
-                yield found
+            yield raw[:LONGEST].rstrip(b"\r").decode(encoding, "backslashreplace"), start
+
+    def _cut(self, line: str) -> str:
+        """As much of `line` as is looked at."""
+        if len(line) <= LONGEST:
+            return line
+        self.cut += 1
+        return line[:LONGEST]
 
 
 def count_lines(data: bytes) -> int:

@@ -5,7 +5,7 @@ Each event costs a call from C into Python. So all that an event leaves is its p
 once, however often something is found in it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import hyperscan
 
@@ -41,7 +41,7 @@ class Vectorscan:
         except hyperscan.error as error:
             raise ValueError(f"vectorscan: {error}") from error
 
-    def candidates(self, data: bytes, lenses: Sequence[int]) -> Sequence[Iterable[Span]]:
+    def candidates(self, data: bytes, lenses: Sequence[int]) -> Sequence[list[Span]]:
         """For each of `lenses` the lines with a needle of its."""
         places: list[list[int]] = [[] for _ in self._every]
         if self._database is not None and not all(self._every[lens] for lens in lenses):
@@ -51,7 +51,7 @@ class Vectorscan:
 
             self._database.scan(data, match_event_handler=note)
         beyond = [] if data.isascii() else [end for _, end in beyond_ascii(data)]
-        return [every_line(data) if self._every[lens] else _lines_at(data, places[lens] + beyond) for lens in lenses]
+        return [list(every_line(data) if self._every[lens] else _lines_at(data, places[lens] + beyond)) for lens in lenses]
 
 
 def _lines_at(data: bytes, places: list[int]) -> Iterator[Span]:
