@@ -25,6 +25,7 @@ RESULTS: dict[str, object] = {
     "reload": {"jails": ["sshd"], "problems": []},
     "stop": "stopping",
 }
+LISTS = {"banned": [{"who": "192.0.2.7"}], "allowed": [{"who": "192.0.2.8"}]}
 
 
 @pytest.fixture
@@ -37,11 +38,11 @@ def asked(serve: Callable[[Mapping[str, Handler]], Path], monkeypatch: pytest.Mo
             requests.append((method, params))
             if params.get("jail") == "nope":
                 raise ControlError("no jail 'nope'", "jails: manual, sshd")
-            return iter([{"who": "192.0.2.7"}]) if method == "banned" else RESULTS[method]
+            return iter(LISTS[method]) if method in LISTS else RESULTS[method]
 
         return answer
 
-    monkeypatch.setenv("BANWATCH_SOCKET", str(serve({method: handler(method) for method in (*RESULTS, "banned")})))
+    monkeypatch.setenv("BANWATCH_SOCKET", str(serve({method: handler(method) for method in (*RESULTS, *LISTS)})))
     return requests
 
 
@@ -83,6 +84,7 @@ def test_each_method_asks_and_answers(asked: list[tuple[str, Mapping[str, Any]]]
         assert client.unban(everyone=True) == 2
         assert client.allow(["192.0.2.7"]) == 3
         assert client.allow(["192.0.2.7"], 3600) == 3
+        assert client.allowed() == [{"who": "192.0.2.8"}]
         assert client.reload() == RESULTS["reload"]
         client.stop(flush=True)
     assert asked == [
@@ -96,6 +98,7 @@ def test_each_method_asks_and_answers(asked: list[tuple[str, Mapping[str, Any]]]
         ("unban", {"jail": None, "all": True}),
         ("allow", {"who": ["192.0.2.7"]}),
         ("allow", {"who": ["192.0.2.7"], "for": 3600}),
+        ("allowed", {}),
         ("reload", {}),
         ("stop", {"flush": True}),
     ]
@@ -110,10 +113,31 @@ def test_a_refusal_raises_with_its_hint(asked: list[tuple[str, Mapping[str, Any]
         assert client.ping() == "pong"
 
 
+def test_a_long_list_goes_in_parts(asked: list[tuple[str, Mapping[str, Any]]]) -> None:
+    """What does not fit into one request is checked as a whole first, and then done part by part."""
+    who = [f"2001:db8:1234:5678:9abc:def0:{number >> 8:x}:{number & 255:x}" for number in range(30_000)]
+    with Client() as client:
+        assert client.ban(who, seconds=60.0) == {"banned": 3, "bans": [{"who": "192.0.2.7"}] * 3}
+        assert client.unban(who) == 6
+        assert client.allow(who) == 9
+    checks, bans = asked[:3], asked[3:6]
+    assert [text for _, params in bans for text in params["who"]] == who
+    assert bans == [("ban", {"jail": None, "who": params["who"], "force": False, "for": 60.0}) for _, params in bans]
+    assert checks == [(method, {**params, "check": True}) for method, params in bans]
+    assert {method for method, params in asked[6:] if params.get("check")} == {"unban", "allow"}
+
+
+def test_a_part_that_is_refused_keeps_all_from_being_done(asked: list[tuple[str, Mapping[str, Any]]]) -> None:
+    """The checks come first."""
+    with Client() as client, pytest.raises(ControlError, match="no jail 'nope'"):
+        client.ban(["192.0.2.7"] * 50_000, jail="nope")
+    assert [params["check"] for _, params in asked] == [True]
+
+
 def test_a_request_that_is_too_long_is_not_sent(tmp_path: Path) -> None:
     """1 MiB is the bound; nobody has to answer to know that."""
     with Client(tmp_path / "socket") as client, pytest.raises(ControlError, match="longer than 1048576 bytes") as caught:
-        client.ban(["192.0.2.7"] * 100_000)
+        client.ban(["login:" + "x" * 1_100_000])
     assert (caught.value.code, caught.value.hint) == (2, "split the list")
 
 

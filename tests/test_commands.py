@@ -197,13 +197,56 @@ async def test_allow_lets_in_at_once(house):
     """Allowing somebody ends his bans; taking it back makes him an ordinary one again."""
     ask = asking(house)
     await ask("ban", jail="sshd", who=["192.0.2.7"])
-    assert await ask("allow", who=["192.0.2.0/24"], **{"for": 60.0}) == {"allowed": 1}
+    assert await ask("allow", who=["192.0.2.0/24"], **{"for": 60.0}) == {"allowed": 1, "unbanned": 1}
     assert banned(house, "sshd") == {}
     assert banned(house, ALLOW) == {"192.0.2.0/24": NOW + 60}
-    with pytest.raises(ControlError, match=r"ignoreip 192\.0\.2\.0/24|allowed"):
-        await ask("ban", who=["192.0.2.7"])
+    for force in (False, True):
+        with pytest.raises(ControlError, match=r"192\.0\.2\.7: allowed") as caught:
+            await ask("ban", who=["192.0.2.7"], force=force)
+        assert caught.value.hint == "nothing was changed; `banwatch-client unban` takes an allowance back"
     await ask("unban", who=["192.0.2.0/24"])
     await ask("ban", who=["192.0.2.7"])
+
+
+async def test_allow_leaves_the_network_around_banned(house):
+    """He gets in, since the kernel looks for allowances first; his neighbours stay out."""
+    ask = asking(house)
+    await ask("ban", who=["192.0.2.0/24"])
+    assert await ask("allow", who=["192.0.2.7"]) == {"allowed": 1, "unbanned": 0}
+    assert list(banned(house)) == ["192.0.2.0/24"]
+
+
+async def test_allowed_lists_who_is(house):
+    """Each with its end, and none of the bans."""
+    ask = asking(house)
+    await ask("ban", who=["192.0.2.9"])
+    await ask("allow", who=["192.0.2.7"], **{"for": 60.0})
+    await ask("allow", who=["2001:db8::/32"])
+    common = {"at": NOW, "origin": "manual", "enforced": True}
+    assert list(await ask("allowed")) == [
+        {"by": "ip", "who": "192.0.2.7", "until": NOW + 60, "left": 60.0, **common},
+        {"by": "net", "who": "2001:db8::/32", "until": None, "left": None, **common},
+    ]
+
+
+@pytest.mark.parametrize(("method", "answer"), [("ban", {"banned": 0, "bans": []}), ("allow", {"allowed": 0, "unbanned": 0})])
+async def test_a_check_changes_nothing(house, method, answer):
+    """It refuses what would be refused."""
+    ask = asking(house)
+    assert await ask(method, who=["192.0.2.7"], check=True) == answer
+    with pytest.raises(ControlError, match="everybody"):
+        await ask(method, who=["0.0.0.0/0"], check=True)
+    assert len(house.engine.book) == 0
+
+
+async def test_a_checked_unban_changes_nothing(house):
+    """Who is not banned is named already by the check."""
+    ask = asking(house)
+    await ask("ban", who=["192.0.2.7"])
+    assert await ask("unban", who=["192.0.2.7"], check=True) == {"unbanned": 0}
+    with pytest.raises(ControlError, match="not banned"):
+        await ask("unban", who=["192.0.2.8"], check=True)
+    assert list(banned(house)) == ["192.0.2.7"]
 
 
 async def test_banned_lists_logins_and_addresses(house):

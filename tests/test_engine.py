@@ -166,6 +166,43 @@ def test_drop_ignored_ends_bans():
     assert engine.drop_ignored(START + 3) == []
 
 
+def test_a_ban_by_force_stays():
+    """Who was banned although he is ignored stays banned when the configuration is read again, until he is allowed."""
+    engine = Engine(config(jail(), ignoreip=("192.0.2.0/24",)))
+    engine.ban([Ban("sshd", HOST, "ip", START, None, origin="manual", forced=True)])
+    engine.ban([Ban("sshd", HOST._replace(who="192.0.2.8"), "ip", START, None, origin="adopted")])
+    assert facts(engine.drop_ignored(START + 1)) == [("Unban", "192.0.2.8", 1.0)]
+    engine.ban([Ban(ALLOW, HOST, "ip", START, None, origin="manual")])
+    assert [unban.why for unban in engine.drop_exempt(list(engine.book), START + 2)] == ["allowed"]
+    assert engine.is_allowed(HOST) == "allowed"
+
+
+def test_an_allowance_reaches_no_network_around_it():
+    """In the kernel it comes before the ban on the network, whose other hosts stay out."""
+    engine = Engine(config(jail()))
+    engine.ban([Ban("sshd", Target("net", "192.0.2.0/24"), "net", START, None, origin="manual")])
+    engine.ban([Ban(ALLOW, HOST, "ip", START, None, origin="manual")])
+    assert engine.drop_ignored(START) == []
+    engine.unban([(ALLOW, HOST)], START, "by command")
+    assert engine.is_allowed(HOST) is None
+
+
+def test_jails_that_ignore_the_same_share_a_guard():
+    """There may be forty jails, and what a guard remembers of an address holds for all of them."""
+    engine = Engine(config(jail(), jail("other"), jail("third", ignoreip=("192.0.2.0/24",))))
+    assert engine.jails["sshd"].guard is engine.jails["other"].guard is not engine.jails["third"].guard
+
+
+@pytest.mark.parametrize("step", [-3600.0, 3600.0, 1e9])
+def test_a_clock_that_is_set_moves_the_book(step):
+    """A ban keeps the time that it has left."""
+    engine = Engine(config(jail()))
+    engine.feed(chunk((0, FAIL), (1, FAIL), (2, FAIL)), START + 2)
+    engine.step_clock(step)
+    assert engine.expire(START + 1801.9 + step) == []
+    assert facts(engine.expire(START + 1802 + step)) == [("Unban", "192.0.2.7", 1802.0 + step)]
+
+
 def test_a_reload_keeps_windows_and_bans():
     """Two failures before the reload and one after it are three; a jail that is gone gives its bans back."""
     first = Engine(config(jail(), jail("old", rules=(dataclasses.replace(RULE, limit=Limit(1, 60.0)),))))

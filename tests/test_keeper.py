@@ -38,7 +38,7 @@ async def keeper():
     told = Told()
     firewall = NullFirewall()
     enforcer = Enforcer(firewall, told.done, told.given_up)
-    keeper = Keeper(Engine(Config(DaemonSpec(), {"manual": JailSpec("manual")}, {})), enforcer, told)
+    keeper = Keeper(Engine(Config(DaemonSpec(), {"manual": JailSpec("manual")}, {})), enforcer, told, time.time)
     task = asyncio.create_task(enforcer.run())
     yield keeper, firewall, told
     keeper.disarm()
@@ -90,3 +90,14 @@ async def test_a_lifted_ban_leaves_no_timer(keeper):
     assert keeper._timer is not None
     await keeper.carry_out(keeper.engine.unban([("manual", Target("net", "192.0.2.7"))], time.time(), "by command"))
     assert keeper._timer is None
+
+
+async def test_a_clock_that_was_set_moves_the_end(keeper):
+    """The book is moved with the clock, and the timer follows the book."""
+    keeper, _, told = keeper
+    await keeper.carry_out(keeper.engine.ban([ban(seconds=3600.0)]))
+    told.more.clear()
+    keeper.engine.step_clock(-3600.0 + 0.05)
+    keeper.rearm()
+    await asyncio.wait_for(told.more.wait(), 5)
+    assert isinstance(told.changes[-1], Unban)

@@ -7,10 +7,11 @@ The Python client of a running daemon: one blocking connection, nothing but the 
             print(ban["who"], ban["until"])
 """
 
+import json
 import os
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +21,8 @@ from banwatch.errors import EXIT_USAGE, ControlError, UnreachableError
 
 DEFAULT_SOCKET = "/run/banwatch/banwatch.sock"
 _READ = 1 << 18
+_PART = MAX_REQUEST // 2
+"""Bytes of WHO in one request."""
 
 
 class Default:
@@ -110,18 +113,24 @@ class Client:
             seconds: None is for ever.
             force: also what is ignored, or very wide.
         """
-        params: dict[str, object] = {"jail": jail, "who": list(who), "force": force}
-        result: dict[str, Any] = self.call("ban", **_with_duration(params, seconds))
-        return result
+        answers = self._call_for("ban", who, _with_duration({"jail": jail, "force": force}, seconds))
+        bans = [ban for answer in answers for ban in answer["bans"]]
+        return {"banned": sum(answer["banned"] for answer in answers), "bans": bans}
 
     def unban(self, who: Iterable[str] = (), jail: str | None = None, everyone: bool = False) -> int:
         """How many bans ended: those of `who`, or all of them, in `jail` or, with None, in every jail."""
-        params: dict[str, object] = {"jail": jail, "all": True} if everyone else {"jail": jail, "who": list(who)}
-        return int(self.call("unban", **params)["unbanned"])
+        if everyone:
+            return int(self.call("unban", jail=jail, all=True)["unbanned"])
+        return sum(answer["unbanned"] for answer in self._call_for("unban", who, {"jail": jail}))
 
     def allow(self, who: Iterable[str], seconds: float | Default | None = DEFAULT) -> int:
         """How many addresses or networks no jail keeps out any more, for so many seconds or, with None, for ever."""
-        return int(self.call("allow", **_with_duration({"who": list(who)}, seconds))["allowed"])
+        return sum(answer["allowed"] for answer in self._call_for("allow", who, _with_duration({}, seconds)))
+
+    def allowed(self) -> list[dict[str, Any]]:
+        """Everybody who is allowed by command, as in `banwatch-client allowed --json`."""
+        result: list[dict[str, Any]] = self.call("allowed")
+        return result
 
     def reload(self) -> dict[str, Any]:
         """`jails` (names) and `problems` (texts) of the configuration now running; a bad one is refused as a whole."""
@@ -131,6 +140,18 @@ class Client:
     def stop(self, flush: bool = False) -> None:
         """Stop the daemon; bans stay in the kernel unless `flush`."""
         self.call("stop", flush=flush)
+
+    def _call_for(self, method: str, who: Iterable[str], params: Mapping[str, object]) -> list[Any]:
+        """
+        The answers to `method` for all of `who`, in as many requests as that needs.
+
+        If it needs several, each is checked before the first one changes anything: what would be refused is refused for all.
+        """
+        parts = _split(list(who))
+        if len(parts) > 1:
+            for part in parts:
+                self.call(method, who=part, check=True, **params)
+        return [self.call(method, who=part, **params) for part in parts]
 
     def _connect(self) -> socket.socket:
         """
@@ -185,6 +206,19 @@ class Client:
         line = bytes(self._rest[:end])
         del self._rest[: end + 1]
         return line
+
+
+def _split(who: list[str]) -> list[list[str]]:
+    """`who` in parts that fit into a request each; one part, if empty, for nobody."""
+    parts: list[list[str]] = [[]]
+    size = 0
+    for text in who:
+        size += len(json.dumps(text)) + 1
+        if size > _PART and parts[-1]:
+            parts.append([])
+            size = len(json.dumps(text)) + 1
+        parts[-1].append(text)
+    return parts
 
 
 def _with_duration(params: dict[str, object], seconds: float | Default | None) -> dict[str, object]:

@@ -75,6 +75,7 @@ class Commands:
             "ban": self.ban,
             "unban": self.unban,
             "allow": self.allow,
+            "allowed": self.allowed,
             "banned": self.banned,
             "reload": self.reload,
             "stop": self.stop,
@@ -99,16 +100,18 @@ class Commands:
         engine, now = self._house.engine, self._clock()
         jail = self._jail(params.get("jail") or MANUAL)
         targets = await parse_targets(params["who"])
+        force = bool(params.get("force"))
         await refuse(targets, everything, "name networks of at least /1")
-        if not params.get("force"):
+        await refuse(targets, engine.is_allowed, "`banwatch-client unban` takes an allowance back")
+        if not force:
             await refuse(targets, engine.jails[jail].guard.ignored, "--force bans them all the same")
             await refuse(targets, too_wide, "--force bans them all the same")
+        if params.get("check"):
+            return {"banned": 0, "bans": []}
         until = _until(params, engine.config.jails[jail].bantime, now)
         enforce = engine.config.jails[jail].enforce
-        made = [
-            Ban(jail, target, by_of(target), now, until, origin="manual", enforce=enforce, why="by command") for target in targets
-        ]
-        await self._enter(made)
+        like = Ban(jail, targets[0], "ip", now, until, origin="manual", enforce=enforce, why="by command", forced=force)
+        await self._enter([like._replace(target=target, by=by_of(target)) for target in targets])
         present = [ban async for some in slices(targets) for target in some if (ban := engine.book.get(jail, target))]
         return {"banned": len(present), "bans": [self._describe_ban(ban, now, {}) for ban in present]}
 
@@ -120,6 +123,8 @@ class Commands:
             keys = [(jail, target) for jail in jails if jail != ALLOW for target in engine.book.of_jail(jail)]
         else:
             keys = self._find(jails, await parse_targets(params["who"]))
+        if params.get("check"):
+            return {"unbanned": 0}
         ended = 0
         async for some in slices(keys):
             changes = engine.unban(some, now, "by command")
@@ -128,16 +133,31 @@ class Commands:
         return {"unbanned": ended}
 
     async def allow(self, params: Mapping[str, Any], _peer: Peer) -> dict[str, Any]:
-        """Let all of `who` in whatever they do, and end the bans they have."""
+        """
+        Let all of `who` in whatever they do, and end the bans they have.
+
+        A ban on a network around one of them stays: in the kernel the allowance comes before it.
+        """
         engine, now = self._house.engine, self._clock()
         targets = await parse_targets(params["who"])
         await refuse(targets, everything, "name networks of at least /1")
+        if params.get("check"):
+            return {"allowed": 0, "unbanned": 0}
         until = _until(params, None, now)
         await self._enter(
             [Ban(ALLOW, target, by_of(target), now, until, origin="manual", why="by command") for target in targets]
         )
-        await self._carry_out(engine.drop_ignored(now))
-        return {"allowed": len(targets)}
+        ended = 0
+        async for some in slices([ban for ban in engine.book if ban.jail != ALLOW]):
+            if changes := list(engine.drop_exempt(some, now)):
+                await self._carry_out(changes)
+                ended += len(changes)
+        return {"allowed": len(targets), "unbanned": ended}
+
+    async def allowed(self, _params: Mapping[str, Any], _peer: Peer) -> Iterator[dict[str, Any]]:
+        """Every allowance there is, oldest first."""
+        now = self._clock()
+        return (self._describe_allowance(ban, now) for ban in list(self._house.engine.book.of_jail(ALLOW).values()))
 
     async def banned(self, _params: Mapping[str, Any], _peer: Peer) -> Iterator[dict[str, Any]]:
         """Every ban there is, by jail, oldest first; an iterator, because there may be very many."""
@@ -229,6 +249,10 @@ class Commands:
             "enforced": self._house.in_force(ban),
             "dropped": dropped.get((ban.jail, ban.target)),
         }
+
+    def _describe_allowance(self, ban: Ban, now: float) -> dict[str, Any]:
+        described = self._describe_ban(ban, now, {})
+        return {key: described[key] for key in ("by", "who", "at", "until", "left", "origin", "enforced")}
 
 
 def _until(params: Mapping[str, Any], otherwise: float | None, now: float) -> float | None:

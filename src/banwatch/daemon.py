@@ -9,7 +9,6 @@ the kernel.
 import asyncio
 import gc
 import signal
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from banwatch.firewall.base import Firewall
 from banwatch.firewall.open import open_firewall
 from banwatch.firewall.wire import LONGEST
 from banwatch.host.addresses import AddressWatch
+from banwatch.host.clock import Clock
 from banwatch.host.systemd import Notifier
 from banwatch.keeper import Keeper, concerns_kernel
 from banwatch.log import Log
@@ -74,6 +74,7 @@ class Daemon:
         self._log = self._output.logger()
         self._metrics = Metrics()
         self._reporter = Reporter(self._log, self._metrics, options.dry_run)
+        self._clock = Clock()
         self._ready = asyncio.Event()
         self._counting = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -102,14 +103,17 @@ class Daemon:
             self._server = await stack.enter_async_context(self._make_server(config))
             self._firewall = await open_firewall(config.daemon.firewall, self._options.dry_run)
             stack.push_async_callback(self._firewall.close)
-            self._enforcer = Enforcer(self._firewall, self._reporter.done, self._reporter.given_up)
+            self._enforcer = Enforcer(self._firewall, self._reporter.done, self._reporter.given_up, self._clock)
             addresses = await stack.enter_async_context(AddressWatch(self._surround))
             engine = Engine(config, Surroundings(addresses.current.own, addresses.current.onlink))
-            self._keeper = Keeper(engine, self._enforcer, self._reporter)
-            self._tail = await stack.enter_async_context(Tail(config.logs()))
+            self._keeper = Keeper(engine, self._enforcer, self._reporter, self._clock)
+            self._clock.listen(self._step_clock, self._keeper.rearm)
+            await stack.enter_async_context(self._clock)
+            self._tail = await stack.enter_async_context(Tail(config.logs(), clock=self._clock))
             self._jails = Switchboard(self._firewall, self._tail, self._log)
             await self._jails.start(config)
-            self._reporter.adopted(engine.adopt(await self._firewall.banned(), time.time()))
+            self._reporter.adopted(engine.adopt(await self._firewall.banned(), self._clock()))
+            self._keeper.enact(engine.drop_ignored(self._clock()))
             await self._open_metrics(config, stack)
             self._tell(warn_unserved_ports(config))
             self._jails.tell_missing()
@@ -161,7 +165,7 @@ class Daemon:
 
     def _feed(self, chunk: Chunk) -> None:
         try:
-            self._keeper.enact(self.engine.feed(chunk, time.time()))
+            self._keeper.enact(self.engine.feed(chunk, self._clock()))
             self._counting.set()
         except Exception:
             # A fault of ours that some line has found must not end the protection from all the others.
@@ -173,10 +177,10 @@ class Daemon:
         while True:
             await self._counting.wait()
             self._counting.clear()
-            due: float | None = time.time() + SWEEP_SECONDS
+            due: float | None = self._clock() + SWEEP_SECONDS
             while due is not None:
-                await asyncio.sleep(max(0.0, due - time.time()))
-                due = self.engine.sweep(time.time())
+                await asyncio.sleep(max(0.0, due - self._clock()))
+                due = self.engine.sweep(self._clock())
 
     async def _renew(self) -> None:
         """Longer bans than the kernel can hold are put in again before its own timeout ends them."""
@@ -184,7 +188,7 @@ class Daemon:
             await asyncio.sleep(RENEW_SECONDS)
             long = [ban for ban in self.engine.book if concerns_kernel(ban) and _is_cut_by_kernel(ban)]
             try:
-                await self._firewall.ban(long, time.time())
+                await self._firewall.ban(long, self._clock())
             except FirewallError as error:
                 self._metrics.error("firewall")
                 self._log.error("long bans were not renewed", error=error.message, hint=error.hint or None)
@@ -255,7 +259,7 @@ class Daemon:
         except FirewallError as error:
             raise self._refuse(ControlError(f"the firewall refused: {error.message}", error.hint, error.code)) from error
         self._keeper.engine = engine = Engine(config, older=self.engine)
-        now = time.time()
+        now = self._clock()
         self._keeper.enact([*engine.drop_jails(now), *engine.drop_ignored(now), *engine.follow_enforce(now)])
         self._configure_log(config)
         self._tell([*config.problems, *warn_unserved_ports(config)])
@@ -288,7 +292,7 @@ class Daemon:
             return answer
 
         control = config.daemon.control
-        handlers = {name: when_ready(handler) for name, handler in Commands(self).handlers().items()}
+        handlers = {name: when_ready(handler) for name, handler in Commands(self, self._clock).handlers().items()}
         return Server(self._options.socket or control.socket, control.group, control.ask, handlers, self._log)
 
     async def _open_metrics(self, config: Config, stack: AsyncExitStack) -> None:
@@ -305,7 +309,11 @@ class Daemon:
 
     def _surround(self, own: frozenset[str], onlink: frozenset[str]) -> None:
         self.engine.surround(Surroundings(own, onlink))
-        self._keeper.enact(self.engine.drop_ignored(time.time()))
+        self._keeper.enact(self.engine.drop_ignored(self._clock()))
+
+    def _step_clock(self, seconds: float) -> None:
+        self._log.warning("the clock was set; bans keep the time they have left", seconds=round(seconds, 3))
+        self.engine.step_clock(seconds)
 
     def _read_rooms(self) -> Iterable[Reading]:
         return chain(

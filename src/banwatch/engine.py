@@ -4,7 +4,7 @@ Decides: joins filter, jail and book, and nothing that does I/O. The daemon, `re
     Chunk ─scan→ Match ─once→ ─jails→ Ban ─book→ changes, in the order in which they have to happen
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from math import inf
@@ -15,6 +15,8 @@ from banwatch.book.book import Book
 from banwatch.config.model import Config, JailSpec, Watch
 from banwatch.filter.once import Once
 from banwatch.filter.scan import Lens, Scanner
+from banwatch.jail.allowed import REASON as ALLOWED
+from banwatch.jail.allowed import Allowed
 from banwatch.jail.ignoreip import Guard
 from banwatch.jail.jail import Jail
 from banwatch.model import ALLOW, Ban, Chunk, Match, Target, Unban
@@ -69,9 +71,11 @@ class Engine:
         self._once: dict[str, Once] = {}
         self._before = Scanned() if older is None else older.scanned()
         self.book, self.skewed, before = Book(), 0, dict[str, Jail]()
+        self._allowed, self._guards = Allowed(), dict[tuple[str, ...], Guard]()
         if older is not None:
             self.book, self.skewed, before = older.book, older.skewed, older.jails
             self._surroundings, self._once = surroundings or older._surroundings, older._once
+            self._allowed = older._allowed
         self.jails = {name: Jail(spec, self._guard(spec), older=before.get(name)) for name, spec in config.jails.items()}
         self._watches = [(watch, self.jails[spec.name]) for spec in config.jails.values() for watch in spec.watch]
         self._lanes: dict[frozenset[str] | None, _Lane] = {}
@@ -123,11 +127,7 @@ class Engine:
 
     def expire(self, now: float) -> list[Unban]:
         """End what has ended at `now`; the windows of those keys are empty after it."""
-        ended = self.book.expire(now)
-        for unban in ended:
-            self._forget(unban.ban.jail, unban.ban.target)
-        self._notice(unban.ban.jail for unban in ended)
-        return ended
+        return self._ended(self.book.expire(now))
 
     def ban(self, bans: Iterable[Ban]) -> list[Ban]:
         """Write down bans that no rule decided: those that change something, as they stand now."""
@@ -135,22 +135,27 @@ class Engine:
         for ban in entered:
             if ban.jail in self.jails:
                 self.jails[ban.jail].settle(ban.target, ban.at)
-        self._notice(ban.jail for ban in entered)
+        self._entered(entered)
         return entered
 
     def unban(self, keys: Iterable[tuple[str, Target]], now: float, why: str) -> list[Unban]:
         """Take bans out before their end, as far as they are there; the windows of the keys are empty after it."""
-        ended = [unban for jail, target in keys if (unban := self.book.unban(jail, target, now, why))]
-        for unban in ended:
-            self._forget(unban.ban.jail, unban.ban.target)
-        self._notice(unban.ban.jail for unban in ended)
-        return ended
+        return self._ended([unban for jail, target in keys if (unban := self.book.unban(jail, target, now, why))])
 
     def adopt(self, members: Mapping[tuple[str, Target], float | None], now: float) -> list[Ban]:
         """Take over what the kernel holds for our jails and the book does not know; seconds left by (jail, target)."""
         adopted = self.book.adopt(members, [*self.jails, ALLOW], now)
-        self._notice(ban.jail for ban in adopted)
+        self._entered(adopted)
         return adopted
+
+    def step_clock(self, seconds: float) -> None:
+        """The wall clock was set forward by `seconds`: every ban keeps the time that it has left."""
+        self.book.shift(seconds)
+        self._note_due()
+
+    def is_allowed(self, target: Target) -> str | None:
+        """ "allowed" if all of `target` is, by command; else None."""
+        return ALLOWED if self._allowed.covers(target) else None
 
     def drop_jails(self, now: float) -> list[Unban]:
         """End the bans of jails that the configuration has no more."""
@@ -158,13 +163,16 @@ class Engine:
         return self.unban(gone, now, "jail removed")
 
     def drop_ignored(self, now: float) -> list[Unban]:
-        """End the bans of those who are ignored now."""
-        ended: list[Unban] = []
-        for name, jail in self.jails.items():
-            reasons = {target: reason for target in self.book.of_jail(name) if (reason := jail.guard.ignored(target))}
-            for target, reason in reasons.items():
-                ended += self.unban([(name, target)], now, reason)
-        return ended
+        """End the bans of those who are ignored now; a ban by force stays."""
+        return list(self.drop_exempt([ban for ban in self.book if ban.jail != ALLOW], now))
+
+    def drop_exempt(self, bans: Iterable[Ban], now: float) -> Iterator[Unban]:
+        """End those of `bans` that an allowance covers, and those that were not by force of who is ignored otherwise."""
+        for ban in bans:
+            if (jail := self.jails.get(ban.jail)) is None or (reason := jail.guard.exempt(ban.target)) is None:
+                continue
+            if not ban.forced or reason == ALLOWED:
+                yield from self.unban([(ban.jail, ban.target)], now, reason)
 
     def follow_enforce(self, now: float) -> list[Change]:
         """After a reload: end the bans of jails that only look on now, and enforce what was only recorded until now."""
@@ -179,7 +187,9 @@ class Engine:
     def surround(self, surroundings: Surroundings) -> None:
         """Take notice of the host's addresses of now."""
         self._surroundings = surroundings
-        self._guard_all()
+        self._guards.clear()
+        for name, jail in self.jails.items():
+            jail.guard = self._guard(self.config.jails[name])
 
     def sweep(self, now: float) -> float | None:
         """
@@ -189,10 +199,6 @@ class Engine:
         """
         due = [due for jail in self.jails.values() if (due := jail.sweep(now)) is not None]
         return min(due, default=None)
-
-    def lookback(self) -> float:
-        """How many seconds before the start a line may still count."""
-        return max((jail.lookback for jail in self.jails.values()), default=0.0)
 
     def jails_of(self, patterns: frozenset[str] | None) -> frozenset[str]:
         """The jails that watch a source of these patterns."""
@@ -207,28 +213,44 @@ class Engine:
             self._before.matches + sum(scanner.matches for scanner in scanners),
         )
 
-    def _forget(self, jail: str, target: Target) -> None:
-        if jail in self.jails:
-            self.jails[jail].forget(target)
-
-    def _notice(self, jails: Iterable[str]) -> None:
-        """The book has changed for `jails`."""
+    def _entered(self, bans: Sequence[Ban]) -> None:
+        """The book has taken up `bans`."""
         self._note_due()
-        if ALLOW in jails:
-            self._guard_all()
+        if allowed := [ban.target for ban in bans if ban.jail == ALLOW]:
+            for target in allowed:
+                self._allowed.add(target)
+            self._look_anew()
+
+    def _ended(self, unbans: list[Unban]) -> list[Unban]:
+        """The book has let go of `unbans`: their keys start anew."""
+        self._note_due()
+        for unban in unbans:
+            jail, target = unban.ban.jail, unban.ban.target
+            if jail in self.jails:
+                self.jails[jail].forget(target)
+            elif jail == ALLOW:
+                self._allowed.discard(target)
+        if any(unban.ban.jail == ALLOW for unban in unbans):
+            self._look_anew()
+        return unbans
 
     def _note_due(self) -> None:
         due = self.book.next_expiry()
         self._due = inf if due is None else due
 
-    def _guard_all(self) -> None:
-        for name, jail in self.jails.items():
-            jail.guard = self._guard(self.config.jails[name])
+    def _look_anew(self) -> None:
+        """What guards remember of single addresses may be wrong now."""
+        for guard in self._guards.values():
+            guard.counted.clear()
 
     def _guard(self, spec: JailSpec) -> Guard:
-        allowed = [str(target) for target in self.book.of_jail(ALLOW)]
-        ignore = [*self.config.daemon.ignoreip, *spec.ignoreip, *allowed]
-        return Guard(ignore, self._surroundings.own, self._surroundings.onlink)
+        """Jails that ignore the same have one guard."""
+        ignore = (*self.config.daemon.ignoreip, *spec.ignoreip)
+        guard = self._guards.get(ignore)
+        if guard is None:
+            guard = Guard(ignore, self._surroundings.own, self._surroundings.onlink, self._allowed)
+            self._guards[ignore] = guard
+        return guard
 
     def _lens(self, watch: Watch) -> Lens:
         zone: tzinfo | None = None if watch.timezone is None else ZoneInfo(watch.timezone)

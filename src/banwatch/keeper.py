@@ -1,8 +1,7 @@
 """Keeps the book, the kernel and the log in step: every change is carried out or told, and every ban ends on time."""
 
 import asyncio
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from banwatch.enforcer import Enforcer
 from banwatch.engine import Change, Engine
@@ -20,12 +19,16 @@ class Keeper:
     """
     What becomes of changes of the book.
 
+    Args:
+        clock: the wall clock.
+
     Attributes:
         engine: the engine of now; a reload replaces it.
     """
 
-    def __init__(self, engine: Engine, enforcer: Enforcer, reporter: Reporter) -> None:
+    def __init__(self, engine: Engine, enforcer: Enforcer, reporter: Reporter, clock: Callable[[], float]) -> None:
         self.engine = engine
+        self._clock = clock
         self._enforcer = enforcer
         self._reporter = reporter
         self._timer: asyncio.TimerHandle | None = None
@@ -58,7 +61,12 @@ class Keeper:
         self.disarm()
         if due is not None:
             self._due = due
-            self._timer = asyncio.get_running_loop().call_later(max(0.0, due - time.time()), self._expire)
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, due - self._clock()), self._expire)
+
+    def rearm(self) -> None:
+        """The same after the clock was set, or stood still."""
+        self.disarm()
+        self.arm()
 
     def disarm(self) -> None:
         """End nothing any more."""
@@ -68,8 +76,8 @@ class Keeper:
 
     def _expire(self) -> None:
         self._timer = None
-        self.enact(self.engine.expire(time.time()))
+        self.enact(self.engine.expire(self._clock()))
         self.arm()
 
     def _tell_recorded(self, changes: Sequence[Change]) -> None:
-        self._reporter.done([change for change in changes if not concerns_kernel(change)], time.time())
+        self._reporter.done([change for change in changes if not concerns_kernel(change)], self._clock())

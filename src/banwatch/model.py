@@ -102,6 +102,7 @@ class Ban(NamedTuple):
         enforce: False when it is only recorded: a jail with `enforce: false`, or an end that is already past.
         why: "3 attempts in 600 s"; goes to the log and to `status` unchanged.
         read_at: when the line that decided was read; for the latency histogram.
+        forced: by somebody who knew that the target is ignored, or very wide.
     """
 
     jail: str
@@ -115,6 +116,7 @@ class Ban(NamedTuple):
     enforce: bool = True
     why: str = ""
     read_at: float | None = None
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

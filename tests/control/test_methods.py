@@ -68,11 +68,28 @@ def test_right_parameters_pass(method: str, params: dict[str, Any]) -> None:
         ("ban", {"who": "192.0.2.7"}, "ban: who: expected a list of addresses, networks or login:NAME"),
         ("ban", {"who": [7]}, "ban: who: expected a list of addresses, networks or login:NAME"),
         ("ban", {"who": ["\ud800"]}, "ban: who: expected a list of addresses, networks or login:NAME"),
-        ("ban", {"who": ["192.0.2.7"], "for": 0}, "ban: for: expected seconds, or null for ever"),
-        ("ban", {"who": ["192.0.2.7"], "for": -1}, "ban: for: expected seconds, or null for ever"),
-        ("ban", {"who": ["192.0.2.7"], "for": float("inf")}, "ban: for: expected seconds, or null for ever"),
-        ("ban", {"who": ["192.0.2.7"], "for": "10m"}, "ban: for: expected seconds, or null for ever"),
-        ("ban", {"who": ["192.0.2.7"], "for": True}, "ban: for: expected seconds, or null for ever"),
+        ("ban", {"who": ["192.0.2.7"], "for": 0}, "ban: for: expected seconds, at most 315360000 (ten years), or null for ever"),
+        ("ban", {"who": ["192.0.2.7"], "for": -1}, "ban: for: expected seconds, at most 315360000 (ten years), or null for ever"),
+        (
+            "ban",
+            {"who": ["192.0.2.7"], "for": float("inf")},
+            "ban: for: expected seconds, at most 315360000 (ten years), or null for ever",
+        ),
+        (
+            "ban",
+            {"who": ["192.0.2.7"], "for": "10m"},
+            "ban: for: expected seconds, at most 315360000 (ten years), or null for ever",
+        ),
+        (
+            "ban",
+            {"who": ["192.0.2.7"], "for": 1e300},
+            "ban: for: expected seconds, at most 315360000 (ten years), or null for ever",
+        ),
+        (
+            "ban",
+            {"who": ["192.0.2.7"], "for": True},
+            "ban: for: expected seconds, at most 315360000 (ten years), or null for ever",
+        ),
         ("ban", {"who": ["192.0.2.7"], "force": 1}, "ban: force: expected true or false"),
         ("unban", {}, "unban: expected who or all"),
         ("unban", {"who": ["192.0.2.7"], "all": True}, "unban: expected who or all"),
@@ -89,7 +106,7 @@ def test_params_by_position_are_refused_without_ending_the_connection() -> None:
     """JSON-RPC allows a list of parameters; here they go by name."""
     with pytest.raises(RequestError) as caught:
         check_request(parse_request(b'{"jsonrpc": "2.0", "id": 1, "method": "ban", "params": ["192.0.2.7"]}'))
-    assert (caught.value.number, caught.value.hint) == (-32602, "parameters of ban, by name: jail, who, for, force")
+    assert (caught.value.number, caught.value.hint) == (-32602, "parameters of ban, by name: jail, who, for, force, check")
 
 
 def test_an_unknown_method_gets_the_list_of_them() -> None:
@@ -97,12 +114,12 @@ def test_an_unknown_method_gets_the_list_of_them() -> None:
     with pytest.raises(RequestError) as caught:
         check_request(Request("start", {}, 1))
     assert (caught.value.number, caught.value.message) == (-32601, "unknown method 'start'")
-    assert caught.value.hint == "methods: ping, status, banned, ban, unban, allow, reload, stop"
+    assert caught.value.hint == "methods: ping, status, banned, allowed, ban, unban, allow, reload, stop"
 
 
 def test_what_changes_something_is_not_among_the_reading_methods() -> None:
-    """Exactly these three change nothing."""
-    assert {name for name, method in METHODS.items() if method.reads} == {"ping", "status", "banned"}
+    """Exactly these change nothing."""
+    assert {name for name, method in METHODS.items() if method.reads} == {"ping", "status", "banned", "allowed"}
 
 
 def test_the_reference_names_every_method_and_parameter() -> None:

@@ -5,13 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banwatch.jail import ignoreip
+from banwatch.jail.allowed import Allowed
 from banwatch.jail.ignoreip import Guard
 from banwatch.model import Target
 
 GUARD = Guard(
     ignore=["192.0.2.0/24", "2001:db8:1:1::5", "2001:db8:cafe::/48", "login:backup"],
     own=["198.51.100.10", "2001:db8:0:10::10"],
-    onlink=["198.51.100.0/24", "2001:db8:0:10::/64"],
+    onlink=["2001:db8:0:10::/64"],
 )
 
 
@@ -80,7 +81,7 @@ def test_ignored_addresses_are_not_counted(ip):
         ("203.0.113.7", (24, 48), "203.0.113.0/24"),
         ("203.0.113.7", (16, 48), "203.0.0.0/16"),
         ("203.0.113.7", (32, 48), "203.0.113.7"),
-        ("198.51.100.7", (24, 48), "198.51.100.7"),  # on-link
+        ("198.51.100.7", (24, 48), "198.51.100.0/24"),
         ("2001:db8:bad:1::7", (24, 48), "2001:db8:bad::/48"),
         ("2001:db8:bad:1::7", (24, 64), "2001:db8:bad:1::/64"),
         ("2001:db8:0:10::7", (24, 48), "2001:db8:0:10::7"),  # on-link
@@ -115,3 +116,30 @@ def test_no_unit_holds_an_ignored_address(ip, ignored):
     """Whatever is counted may be banned as it is: the unit of an address is not ignored and holds nobody who is."""
     unit = Guard(ignored).counted[ip]
     assert unit is None or Guard(ignored).ignored(Target("net", unit)) is None
+
+
+def test_allowed_by_command():
+    """Who is allowed is neither banned nor counted; a ban on a network around him is not made, and one that is there stays."""
+    allowed = Allowed()
+    guard = Guard((), allowed=allowed)
+    for who in ("203.0.113.7", "2001:db8:bad:1::7"):
+        assert guard.counted[who] is not None
+        allowed.add(Target("net", who))
+        guard.counted.clear()
+        assert guard.counted[who] is None
+        assert guard.ignored(Target("net", who)) == guard.exempt(Target("net", who)) == "allowed"
+    around = Target("net", "203.0.113.0/24")
+    assert (guard.ignored(around), guard.exempt(around)) == ("holds allowed 203.0.113.7", None)
+    assert guard.unit("2001:db8:bad:1::8") == "2001:db8:bad:1::8"  # a neighbour is counted by itself from now on
+    allowed.discard(Target("net", "203.0.113.7"))
+    guard.counted.clear()
+    assert (guard.ignored(around), guard.counted["203.0.113.7"]) == (None, "203.0.113.7")
+
+
+def test_allowed_logins():
+    """A login can be allowed as well."""
+    allowed = Allowed()
+    allowed.add(Target("login", "bob"))
+    guard = Guard((), allowed=allowed)
+    assert guard.ignored(Target("login", "bob")) == guard.exempt(Target("login", "bob")) == "allowed"
+    assert guard.ignored(Target("login", "eve")) is None

@@ -38,6 +38,30 @@ def test_both_questions_agree_with_ipaddress(entries, asked):
         assert ip_network(within).network_address == min(inside).network_address
 
 
+@given(st.lists(st.tuples(st.booleans(), networks), max_size=10), networks)
+def test_it_can_change(steps, asked):
+    """After additions and removals it answers as one that was made with what is left."""
+    changing, left = Prefixes((), 32), dict[str, str]()
+    for adds, network in steps:
+        if adds:
+            assert changing.add(str(network), str(network)) == (str(network) not in left)
+            left.setdefault(str(network), str(network))
+        else:
+            assert changing.remove(str(network)) == (left.pop(str(network), None) is not None)
+    fresh = Prefixes(left.items(), 32)
+    value, length = value_of(str(asked))
+    assert changing.covering(value, length) == fresh.covering(value, length)
+    assert changing.within(value, length) == fresh.within(value, length)
+    assert len(changing) == len(fresh) == len(left)
+
+
+def test_the_other_family_is_left_out():
+    """It is no error to name it."""
+    prefixes = Prefixes((), 32)
+    assert not prefixes.add("2001:db8::/32", "")
+    assert not prefixes.remove("2001:db8::/32")
+
+
 @pytest.mark.parametrize(
     ("entries", "found"),
     [

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from banwatch.address import by_of
-from banwatch.book.ends import Ends
+from banwatch.book.ends import Ends, Entry
 from banwatch.model import Ban, Target, Unban
 
 Key = tuple[str, Target]
@@ -55,6 +55,8 @@ class Book:
             return None
         if (present is None or present.enforce < ban.enforce) and ban.enforce and ban.target.realm == "net":
             self.totals[ban.jail] = self.totals.get(ban.jail, 0) + 1
+        if present is not None and present.forced:
+            ban = ban._replace(forced=True)
         self._jails.setdefault(ban.jail, {})[ban.target] = ban
         self._size += present is None
         if ban.until is not None:
@@ -101,12 +103,22 @@ class Book:
                 adopted.append(ban)
         return adopted
 
+    def shift(self, seconds: float) -> None:
+        """Move all bans by `seconds`, as the clock was: none ends sooner or later for that."""
+        for bans in self._jails.values():
+            for target, ban in bans.items():
+                bans[target] = ban._replace(at=ban.at + seconds, until=None if ban.until is None else ban.until + seconds)
+        self._ends.renew(self._entries())
+
     def _end_of(self, jail: str, target: Target) -> float | None:
         ban = self.get(jail, target)
         return None if ban is None else ban.until
 
     def _compact(self) -> None:
-        self._ends.compact(self._size, ((ban.until, ban.jail, ban.target) for ban in self if ban.until is not None))
+        self._ends.compact(self._size, self._entries())
+
+    def _entries(self) -> Iterator[Entry]:
+        return ((ban.until, ban.jail, ban.target) for ban in self if ban.until is not None)
 
     def _outlasts(self, ban: Ban, present: Ban) -> bool:
         if ban.enforce != present.enforce:

@@ -49,5 +49,9 @@ class Ends:
     def compact(self, bans: int, entries: Iterable[Entry]) -> None:
         """Start anew with `entries`, those of the book, if the heap holds far more than its `bans`."""
         if len(self._heap) > 2 * bans + 64:
-            self._heap = list(entries)
-            heapify(self._heap)
+            self.renew(entries)
+
+    def renew(self, entries: Iterable[Entry]) -> None:
+        """Hold `entries` and nothing else."""
+        self._heap = list(entries)
+        heapify(self._heap)

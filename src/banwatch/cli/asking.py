@@ -87,12 +87,26 @@ def banned(client: Client, args: argparse.Namespace) -> int:
         return EXIT_DONE
     if not bans:
         print_text("nobody is banned")
-    names = [_name(ban) for ban in bans]
-    width = min(max(map(len, names), default=0), 43)
+    width = _width(bans)
     breadth = max((len(ban["jail"]) for ban in bans), default=0)
-    for name, ban in zip(names, bans, strict=True):
+    for ban in bans:
         origin = ban["origin"] if ban["rule"] is None else f"{ban['origin']} {ban['rule']}"
-        print_text(f"{name:{width}}  {ban['jail']:{breadth}}  {_end(ban)}  {origin}{'' if ban['enforced'] else ', not enforced'}")
+        end = f"{_end(ban)}  {origin}{'' if ban['enforced'] else ', not enforced'}"
+        print_text(f"{_name(ban):{width}}  {ban['jail']:{breadth}}  {end}")
+    return EXIT_DONE
+
+
+def allowed(client: Client, args: argparse.Namespace) -> int:
+    """Print who gets in whatever happens."""
+    entries = client.allowed()
+    if args.json:
+        _print_objects(entries)
+        return EXIT_DONE
+    if not entries:
+        print_text("nobody is allowed by command; ignoreip of the configuration holds all the same")
+    width = _width(entries)
+    for entry in entries:
+        print_text(f"{_name(entry):{width}}  {_end(entry)}")
     return EXIT_DONE
 
 
@@ -130,6 +144,11 @@ def _print_objects(objects: Iterable[Mapping[str, Any]]) -> None:
 
 def _name(ban: Mapping[str, Any]) -> str:
     return f"login:{ban['who']}" if ban["by"] == "login" else str(ban["who"])
+
+
+def _width(entries: Iterable[Mapping[str, Any]]) -> int:
+    """Of the column with the names; the longest of all stand out."""
+    return min(max((len(_name(entry)) for entry in entries), default=0), 43)
 
 
 def _end(ban: Mapping[str, Any]) -> str:

@@ -81,6 +81,7 @@ def make_parser() -> argparse.ArgumentParser:
     allow.add_argument("words", metavar="WHO", nargs="+")
     allow.add_argument("--for", dest="seconds", metavar="T", type=_duration, default=DEFAULT, help="default: forever")
     add("banned", asking.banned, "who is kept out, where and until when")
+    add("allowed", asking.allowed, "who gets in by `allow`, and until when")
     add("ping", asking.ping, "whether the daemon answers")
     add("reload", asking.reload, "read the configuration again, all of it or nothing")
     stop = add("stop", asking.stop, "stop the daemon; bans stay until their time is over", "[--flush] ")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from banwatch.config.duration import LONGEST
 from banwatch.control.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, Request, RequestError, is_number, is_text
 from banwatch.errors import EXIT_USAGE
 
@@ -34,32 +35,44 @@ class Method(NamedTuple):
 
 
 def is_seconds(value: object) -> bool:
-    """Whether it is a duration: a number of seconds, more than none."""
-    return is_number(value) and value > 0  # type: ignore[operator]
+    """Whether it is a duration: a number of seconds, more than none, at most ten years."""
+    return is_number(value) and 0 < value <= LONGEST  # type: ignore[operator]
 
 
 NAME = Kind("a jail's name or null", lambda value: value is None or (is_text(value) and value != ""))
 WHO = Kind("a list of addresses, networks or login:NAME", lambda value: isinstance(value, list) and all(map(is_text, value)))
-SECONDS = Kind("seconds, or null for ever", lambda value: value is None or is_seconds(value))
+SECONDS = Kind(f"seconds, at most {LONGEST} (ten years), or null for ever", lambda value: value is None or is_seconds(value))
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 
 _TABLE = (
     Method("ping", reads=True),
     Method("status", reads=True, params=(Param("jail", NAME),)),
     Method("banned", reads=True),
+    Method("allowed", reads=True),
     Method(
         "ban",
         reads=False,
-        params=(Param("jail", NAME), Param("who", WHO, required=True), Param("for", SECONDS), Param("force", FLAG)),
+        params=(
+            Param("jail", NAME),
+            Param("who", WHO, required=True),
+            Param("for", SECONDS),
+            Param("force", FLAG),
+            Param("check", FLAG),
+        ),
         one_of=("who",),
     ),
     Method(
         "unban",
         reads=False,
-        params=(Param("jail", NAME), Param("who", WHO), Param("all", FLAG)),
+        params=(Param("jail", NAME), Param("who", WHO), Param("all", FLAG), Param("check", FLAG)),
         one_of=("who", "all"),
     ),
-    Method("allow", reads=False, params=(Param("who", WHO, required=True), Param("for", SECONDS)), one_of=("who",)),
+    Method(
+        "allow",
+        reads=False,
+        params=(Param("who", WHO, required=True), Param("for", SECONDS), Param("check", FLAG)),
+        one_of=("who",),
+    ),
     Method("reload", reads=False),
     Method("stop", reads=False, params=(Param("flush", FLAG),)),
 )

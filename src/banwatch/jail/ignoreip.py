@@ -1,14 +1,15 @@
 """
 Who is never banned, and by which unit everybody else is counted.
 
-A Guard never changes: when the configuration or this host's addresses change, the daemon makes a new one and hands it to
-the jails. Pure.
+A Guard never changes but for who is allowed by command, which all guards share: when the configuration or this host's
+addresses change, the engine makes a new one and hands it to the jails. Pure.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, MutableMapping
 from itertools import chain
 
 from banwatch.address import network_of, pack, unit_of
+from banwatch.jail.allowed import REASON, Allowed
 from banwatch.jail.prefixes import Prefixes
 from banwatch.model import Target
 
@@ -26,12 +27,15 @@ class Guard:
     Args:
         ignore: addresses and networks in canonical text, and logins as "login:NAME".
         own: the addresses of this host.
-        onlink: prefixes of the links this host is on: every host there is somebody of its own.
+        onlink: IPv6 prefixes of the links this host is on: every host there is somebody of its own.
+        allowed: who was allowed by command. When it changes, `counted` has to be cleared.
     Raises:
         OSError: some text is no address.
     """
 
-    def __init__(self, ignore: Iterable[str], own: Iterable[str] = (), onlink: Iterable[str] = ()) -> None:
+    def __init__(
+        self, ignore: Iterable[str], own: Iterable[str] = (), onlink: Iterable[str] = (), allowed: Allowed | None = None
+    ) -> None:
         ignored = tuple(ignore)
         self._logins = frozenset(text.removeprefix("login:") for text in ignored if text.startswith("login:"))
         entries = tuple(
@@ -41,25 +45,37 @@ class Guard:
                 ((text, f"in ignoreip {text}") for text in ignored if not text.startswith("login:")),
             )
         )
-        links = tuple((text, "on-link") for text in onlink)
         self._spared = {bits: Prefixes(entries, bits) for bits in (32, 128)}
-        self._onlink = {bits: Prefixes(links, bits) for bits in (32, 128)}
+        self._onlink = Prefixes(((text, "on-link") for text in onlink), 128)
+        self._allowed = allowed or Allowed()
         # Most IPv4 addresses share their first byte with no entry at all; then nothing has to be parsed.
         self._heads = frozenset(str(byte) for byte in self._spared[32].first_bytes())
-        self._onlink_heads = frozenset(str(byte) for byte in self._onlink[32].first_bytes())
-        self.counted: Mapping[str, str | None] = _Counted(self)
+        self.counted: MutableMapping[str, str | None] = _Counted(self)
         """Address → its unit, None if it is never counted. An address is looked up at every attempt, hence no method."""
 
     def ignored(self, target: Target) -> str | None:
         """
-        Why `target` must not be banned ("in ignoreip 192.0.2.0/24", "own address"), None if it may.
+        Why `target` must not be banned ("in ignoreip 192.0.2.0/24", "own address", "allowed"), None if it may.
 
         A network that holds somebody who must not be banned must not be banned either ("holds own address …").
         """
+        if (reason := self.exempt(target)) is not None:
+            return reason
+        held = self._allowed.within(target.who) if target.realm == "net" and "/" in target.who else None
+        return None if held is None else f"holds {held}"
+
+    def exempt(self, target: Target) -> str | None:
+        """
+        Why a ban on `target` that is there must go, None if it may stay.
+
+        One on a network around an allowed address may: in the kernel the allowance comes first.
+        """
+        if target.realm == "net" and self._is_free4(target.who):
+            return None
+        if self._allowed.covers(target):
+            return REASON
         if target.realm == "login":
             return f"in ignoreip {target}" if target.who in self._logins else None
-        if self._is_free4(target.who):
-            return None
         address, length = pack(target.who)
         bits = len(address) * 8
         value = int.from_bytes(address)
@@ -82,7 +98,7 @@ class Guard:
         if unit is None or unit == ip:
             return unit
         value = int.from_bytes(pack(ip)[0])
-        if self._onlink[128].covering(value, 128) is not None:
+        if self._onlink.covering(value, 128) is not None or self._allowed.within(unit) is not None:
             return ip
         address, length = pack(unit)
         return ip if self._spared[128].within(int.from_bytes(address), length) is not None else unit
@@ -95,8 +111,6 @@ class Guard:
         ignored address) it is no wider than the unit.
         """
         if ":" not in ip:
-            if ip.partition(".")[0] in self._onlink_heads and self._is_onlink4(ip):
-                return ip
             return f"{ip[: ip.rindex('.')]}.0/24" if prefix[0] == 24 else network_of(ip, *prefix)
         unit = self.unit(ip)
         return network_of(ip, *prefix) if unit is not None and unit.endswith("/64") else unit
@@ -106,16 +120,16 @@ class Guard:
         if self._is_free4(ip):
             return ip
         address, length = pack(ip)
-        if self._spared[len(address) * 8].covering(int.from_bytes(address), length) is not None:
+        if self._spared[len(address) * 8].covering(int.from_bytes(address), length) or self._allowed.covers(Target("net", ip)):
             return None
         return self.unit(ip)
 
     def _is_free4(self, who: str) -> bool:
         """True for an IPv4 address (no network) that no entry can hold, as its first byte shows."""
-        return ":" not in who and who.partition(".")[0] not in self._heads and "/" not in who
-
-    def _is_onlink4(self, ip: str) -> bool:
-        return self._onlink[32].covering(int.from_bytes(pack(ip)[0]), 32) is not None
+        if ":" in who or "/" in who:
+            return False
+        head = who.partition(".")[0]
+        return head not in self._heads and head not in self._allowed.heads
 
 
 class _Counted(dict[str, str | None]):
