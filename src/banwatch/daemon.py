@@ -43,6 +43,9 @@ from banwatch.sources.tail import Tail
 from banwatch.switchboard import JailView, Switchboard
 
 SWEEP_SECONDS = 60.0
+PIECE_BYTES = 64 * 1024
+"""So much of a log is worked on at once; under an attack that takes a few milliseconds, in which nothing else happens."""
+
 RENEW_SECONDS = 86400.0
 
 Key = tuple[str, Target]
@@ -158,10 +161,18 @@ class Daemon:
 
     async def _read(self) -> None:
         async for chunk in self._tail:
-            async with self._changing:
-                if off := self.engine.jails_of(chunk.patterns) - self._jails.on:
-                    await self._jails.switch_on(off)
-                self._feed(chunk)
+            if self._concerns_change(chunk):
+                async with self._changing:
+                    if off := self.engine.jails_of(chunk.patterns) - self._jails.on:
+                        await self._jails.switch_on(off)
+            for piece in chunk.pieces(PIECE_BYTES):
+                self._feed(piece)
+                await asyncio.sleep(0)
+
+    def _concerns_change(self, chunk: Chunk) -> bool:
+        """Whether a jail has to be switched on for `chunk`, or a reload is about to bring the jails that it is for."""
+        patterns = chunk.patterns or frozenset()
+        return bool(self.engine.jails_of(patterns) - self._jails.on) or not patterns <= self.engine.logs
 
     def _feed(self, chunk: Chunk) -> None:
         try:
@@ -170,7 +181,7 @@ class Daemon:
         except Exception:
             # A fault of ours that some line has found must not end the protection from all the others.
             self._metrics.error("engine")
-            self._log.exception("lines could not be handled", log=chunk.source, start=chunk.start, end=chunk.position.offset)
+            self._log.exception("lines could not be handled", log=chunk.source, start=chunk.start, bytes=len(chunk.data))
 
     async def _sweep(self) -> None:
         """A piece at a time, so that no ban waits for it; nothing wakes up while nothing is tracked."""
@@ -248,7 +259,8 @@ class Daemon:
                 self._notifier.ready(self._status_line())
 
     async def _reload(self) -> Mapping[str, Any]:
-        config, running = load_config(self._options.directory, older=self.engine.config), self.engine.config
+        running = self.engine.config
+        config = await asyncio.to_thread(load_config, self._options.directory, older=running)
         wrong = [problem for problem in config.problems if not problem.warning]
         if wrong or config.unusable:
             self._tell(wrong)

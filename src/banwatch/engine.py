@@ -63,6 +63,7 @@ class Engine:
 
     book: Book
     jails: dict[str, Jail]
+    logs: frozenset[str]
     skewed: int
 
     def __init__(self, config: Config, surroundings: Surroundings | None = None, older: "Engine | None" = None) -> None:
@@ -77,6 +78,7 @@ class Engine:
             self._surroundings, self._once = surroundings or older._surroundings, older._once
             self._allowed = older._allowed
         self.jails = {name: Jail(spec, self._guard(spec), older=before.get(name)) for name, spec in config.jails.items()}
+        self.logs = config.logs()
         self._watches = [(watch, self.jails[spec.name]) for spec in config.jails.values() for watch in spec.watch]
         self._lanes: dict[frozenset[str] | None, _Lane] = {}
         self._due = inf

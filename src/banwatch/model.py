@@ -7,8 +7,8 @@ Instants are UTC seconds since the epoch, durations are seconds, addresses are c
 Match, Target and Ban are tuples because an attack makes one for every line; the others are dataclasses.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 By = Literal["ip", "net", "login"]
@@ -52,6 +52,16 @@ class Chunk:
     live: bool
     read_at: float
     patterns: frozenset[str] | None = None
+
+    def pieces(self, size: int) -> "Iterator[Chunk]":
+        """The same lines in chunks of about `size` bytes. What has to be remembered to go on holds for all of them together."""
+        data, start = self.data, 0
+        while len(data) - start > size:
+            end = data.find(b"\n", start + size - 1) + 1 or len(data)
+            yield replace(self, data=data[start:end], start=self.start + start)
+            start = end
+        if start < len(data):
+            yield replace(self, data=data[start:], start=self.start + start) if start else self
 
 
 class Match(NamedTuple):

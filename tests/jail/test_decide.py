@@ -5,6 +5,7 @@ import pytest
 from banwatch.config.model import JailSpec
 from banwatch.jail.decide import Reached, decide
 from banwatch.jail.ignoreip import Guard
+from banwatch.jail.known import Known
 from banwatch.model import Ban, Target
 
 JAIL = JailSpec("sshd")
@@ -17,7 +18,7 @@ def bans(rule):
 
     def make(by, key, ban, ignore=()):
         reached = Reached(rule(by, ban=ban), key, 3, HOSTS, "2001:db8:1:2::9")
-        decided, spared = decide(reached, JAIL, Guard(ignore), 1000.0, 1000.0)
+        decided, spared = decide(reached, JAIL, Guard(ignore), Known(), 1000.0, 1000.0)
         return [(str(each.target), each.by, each.why) for each in decided], spared
 
     return make
@@ -26,7 +27,7 @@ def bans(rule):
 def test_a_ban_says_everything(rule):
     """A ban names jail, target, what was counted, when, until when, by which rule, and why."""
     reached = Reached(rule("ip", 3, 600.0), "203.0.113.7", 3, (), "203.0.113.7")
-    assert decide(reached, JAIL, Guard(()), 1000.0, 1001.0, 1000.5)[0] == [
+    assert decide(reached, JAIL, Guard(()), Known(), 1000.0, 1001.0, 1000.5)[0] == [
         Ban(
             jail="sshd",
             target=Target("net", "203.0.113.7"),
@@ -50,14 +51,14 @@ def test_a_ban_says_everything(rule):
 def test_a_ban_that_is_over_is_only_recorded(rule, bantime, now, until, enforce):
     """A ban ends bantime after the attempt, not after now; once that is past it is not enforced."""
     reached = Reached(rule(bantime=bantime), "203.0.113.7", 3, (), "203.0.113.7")
-    [ban], _ = decide(reached, JAIL, Guard(()), 1000.0, now)
+    [ban], _ = decide(reached, JAIL, Guard(()), Known(), 1000.0, now)
     assert (ban.until, ban.enforce) == (until, enforce)
 
 
 def test_a_jail_that_looks_on(rule):
     """With `enforce: false` the ban is decided, and marked as not to be enforced."""
     reached = Reached(rule(), "203.0.113.7", 3, (), "203.0.113.7")
-    [ban], _ = decide(reached, JailSpec("sshd", enforce=False), Guard(()), 1000.0, 1000.0)
+    [ban], _ = decide(reached, JailSpec("sshd", enforce=False), Guard(()), Known(), 1000.0, 1000.0)
     assert not ban.enforce
 
 
@@ -111,12 +112,43 @@ def test_a_network_with_an_ignored_address_is_never_banned_whole(bans):
 
 def test_one_attempt_is_one(rule):
     """The reason is grammatical."""
-    [ban], _ = decide(Reached(rule("ip", 1), "203.0.113.7", 1, (), None), JAIL, Guard(()), 0.0, 0.0)
+    [ban], _ = decide(Reached(rule("ip", 1), "203.0.113.7", 1, (), None), JAIL, Guard(()), Known(), 0.0, 0.0)
     assert ban.why == "1 attempt in 600 s"
 
 
 def test_findtime_reads_as_a_number(rule):
     """The reason shows findtime as it is, without a fraction that is not there."""
     for findtime, text in ((600.0, "600"), (1.5, "1.5"), (86400.0 * 30, "2592000")):
-        [ban], _ = decide(Reached(rule("ip", 3, findtime), "203.0.113.7", 4, (), None), JAIL, Guard(()), 0.0, 0.0)
+        [ban], _ = decide(Reached(rule("ip", 3, findtime), "203.0.113.7", 4, (), None), JAIL, Guard(()), Known(), 0.0, 0.0)
         assert ban.why == f"4 attempts in {text} s"
+
+
+def banned(rule, key, known, at=1000.0):
+    reached = Reached(rule, key, 3, HOSTS, "2001:db8:1:2::9")
+    decided, _ = decide(reached, JAIL, Guard(()), known, at, at)
+    return [str(ban.target) for ban in decided]
+
+
+def test_an_address_that_many_share_is_not_banned_for_passwords(rule):
+    """Somebody behind it mistypes or attacks; many work there. What has nothing to do with passwords is banned all the same."""
+    known = Known()
+    for number in range(5):
+        known.note("203.0.113.7", f"user{number}", 900.0)
+    assert banned(rule("ip"), "203.0.113.7", known) == []
+    assert banned(rule("ip"), "203.0.113.8", known) == ["203.0.113.8"]
+    assert banned(rule("net"), "203.0.113.0/24", known) == []
+    assert banned(rule("net"), "198.51.100.0/24", known) == ["198.51.100.0/24"]
+    assert banned(rule("ip", count=("rcpt",)), "203.0.113.7", known) == ["203.0.113.7"]
+    assert banned(rule("ip"), "203.0.113.7", known, 900.0 + 86401.0) == ["203.0.113.7"]
+
+
+def test_hosts_that_are_known_are_not_banned_along(rule):
+    """Of those who failed on a login the owner's own network is left out, and who got in a short while ago."""
+    known = Known()
+    hosts = rule("login", ban=("key", "hosts"))
+    assert banned(hosts, "bob", known) == ["login:bob", *HOSTS]
+    known.note("198.51.100.1", "eve", 900.0)
+    known.note("203.0.113.99", "bob", 900.0)
+    assert banned(hosts, "bob", known) == ["login:bob", "203.0.113.7", "2001:db8:1:2::/64"]
+    known.note("203.0.113.99", "bob", 900.0 + 86400.0)
+    assert banned(hosts, "bob", known, 1000.0 + 86400.0) == ["login:bob", "198.51.100.1", "2001:db8:1:2::/64"]

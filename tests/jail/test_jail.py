@@ -114,6 +114,16 @@ def test_a_network_with_an_ignored_address_is_spared(jail, rule, match):
     assert feed(made, [match(A), match(B)]) == [[], [A, B]]
 
 
+def test_who_got_in_is_not_banned_along(jail, rule, match):
+    """A host with a success is left out where the hosts of a login are banned, also after a reload; not for its own failures."""
+    made = jail(rule("login", 3, ban=("hosts",)), rule("ip", 3))
+    feed(made, [match(A, "ann", "success"), match(A, "bob"), match(B, "bob")])
+    again = jail(rule("login", 3, ban=("hosts",)), rule("ip", 3), older=made)
+    assert feed(again, [match(C, "bob")], 2.0) == [[B, C]]
+    assert again.spared == 1
+    assert feed(again, [match(A, "eve")] * 2, 3.0) == [[], [A]]
+
+
 def test_the_guard_can_be_replaced(jail, rule, match):
     """A new guard holds from the next attempt on, also for hosts that were counted before it."""
     made = jail(rule("login", 3, ban=("hosts",)))
@@ -360,6 +370,7 @@ class Naive:
         self.rules = rules
         self.past = []  # (rule, key, at, unit, login)
         self.banned = defaultdict(lambda: -inf)  # (realm, key) → when
+        self.seen = set()  # units from which somebody got in
 
     @staticmethod
     def unit(ip):
@@ -396,7 +407,8 @@ class Naive:
             if len(window) >= rule.limit.maxretry:
                 emptied.append((rule.name, key))
                 targets = [(realm, key)] if "key" in rule.ban else []
-                targets += [("net", host) for host in dict.fromkeys(each[3] for each in window) if host] * ("hosts" in rule.ban)
+                hosts = [host for host in dict.fromkeys(each[3] for each in window) if host and host not in self.seen]
+                targets += [("net", host) for host in hosts] * ("hosts" in rule.ban)
                 bans += [target for target in targets if target not in bans]
         self.past = [each for each in self.past if each[:2] not in emptied]
         for realm, key in bans:
@@ -412,6 +424,7 @@ class Naive:
         if ip is None or login is None:
             return
         unit = self.unit(ip)
+        self.seen.add(unit)
         home = ip_network((ip, 64 if ":" in ip else 24), strict=False)
         for rule in self.rules:
             _, key = self.key(rule, ip, login)

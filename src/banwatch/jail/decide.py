@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from banwatch.config.model import JailSpec, Rule
 from banwatch.jail.ignoreip import Guard
+from banwatch.jail.known import Known
 from banwatch.model import Ban, By, Target
 
 
@@ -28,10 +29,11 @@ class Reached(NamedTuple):
 
 
 def decide(
-    reached: Reached, jail: JailSpec, guard: Guard, at: float, now: float, read_at: float | None = None
+    reached: Reached, jail: JailSpec, guard: Guard, known: Known, at: float, now: float, read_at: float | None = None
 ) -> tuple[list[Ban], int]:
     """
-    The bans for `reached` by an attempt at `at`, each target once, the key first, and how many were spared by the guard.
+    The bans for `reached` by an attempt at `at`, each target once, the key first, and how many were spared: by the guard, or
+    because of who is known to have got in.
 
     A ban ends at `at` plus the rule's bantime. It is only recorded (`enforce` False) when that is past at `now`, or when the
     jail only looks on.
@@ -44,7 +46,7 @@ def decide(
     bans: list[Ban] = []
     spared = 0
     for target, by in ((counted, rule.by),) if rule.ban == ("key",) else _targets(reached, counted, guard).items():
-        if guard.ignored(target) is not None:
+        if guard.ignored(target) is not None or spare(target, by, reached, known, at) is not None:
             spared += 1
             continue
         about = "" if target == counted else _about(rule.by, reached.key)
@@ -52,6 +54,24 @@ def decide(
             Ban(jail.name, target, by, at, until, rule.name, "rule", reached.failures, enforce, why + about, read_at),
         )
     return bans, spared
+
+
+def spare(target: Target, by: By, reached: Reached, known: Known, at: float) -> str | None:
+    """Why `target` is not banned although `reached` would have it, None if it is."""
+    rule = reached.rule
+    if target.realm == "login" or not len(known):
+        return None
+    if "auth" in rule.count:
+        if by == "ip" and known.is_shared(target.who, at):
+            return "many logins succeed from there"
+        if by == "net" and (host := known.shared_within(target.who, at)) is not None:
+            return f"holds {host}, from where many logins succeed"
+    if rule.by != "ip" and by == "ip":  # one of those who took part
+        if known.was_in(target.who, at):
+            return "got in within a day"
+        if rule.by == "login" and known.is_home(reached.key, target.who, at):
+            return f"known to login {reached.key!r}"
+    return None
 
 
 @lru_cache(maxsize=256)

@@ -15,6 +15,7 @@ from banwatch.config.model import JailSpec, Rule
 from banwatch.jail.decide import Reached, decide
 from banwatch.jail.grace import Grace
 from banwatch.jail.ignoreip import Guard
+from banwatch.jail.known import Known
 from banwatch.jail.tally import BY, LONGEST_LOGIN, Tally
 from banwatch.jail.window import Window
 from banwatch.model import SUCCESS, Ban, Match, Realm, Target
@@ -39,7 +40,8 @@ class Jail:
     Attributes:
         total_failed: attempts since the start, one each however many rules count them.
         ignored: attempts from addresses that are ignored.
-        spared: times a limit was reached and a target was not banned because it is, or holds, an ignored or own address.
+        spared: times a limit was reached and a target was not banned because it is, or holds, an ignored or own address, or
+            one that is known for good logins.
         long_logins: attempts on logins longer than any account's.
     """
 
@@ -49,6 +51,7 @@ class Jail:
         self.ignored: int = 0 if older is None else older.ignored
         self.spared: int = 0 if older is None else older.spared
         self.long_logins: int = 0 if older is None else older.long_logins
+        self._known: Known = Known() if older is None else older._known
         self._logins: dict[str, str] = {}
         self._graces: dict[Realm, Grace] = {"net": Grace(budget), "login": Grace(budget)} if older is None else older._graces
         self._lag: float = 0.0 if older is None else older._lag
@@ -184,7 +187,7 @@ class Jail:
     def _ban(self, reached: list[Reached], at: float, now: float, read_at: float | None) -> Sequence[Ban]:
         bans: Sequence[Ban] = ()
         for each in reached:
-            decided, spared = decide(each, self.spec, self._guard, at, now, read_at)
+            decided, spared = decide(each, self.spec, self._guard, self._known, at, now, read_at)
             self.spared += spared
             bans = _merge(bans, decided) if bans else decided
         for ban in bans:
@@ -199,6 +202,7 @@ class Jail:
         unit = None if match.ip is None else self._guard.unit(match.ip)
         if match.ip is None or unit is None or not match.login:
             return
+        self._known.note(unit, match.login[:LONGEST_LOGIN], at)
         for tally in self._tallies.values():
             tally.forgive(unit, match.ip, match.login, at)
 

@@ -1,0 +1,91 @@
+"""
+Who got in, from where: what keeps people from being locked out by the failures of others. Pure.
+
+    an address from which many logins succeed     is a NAT, a webmail, a proxy: no ban for wrong passwords
+    a login's own networks                        no ban along with those who attack the login
+    an address with a success a short while ago   the same
+"""
+
+from itertools import islice
+from typing import Final
+
+from banwatch.address import pack
+from banwatch.jail.success import own_network
+
+MANY: Final = 5
+"""So many logins that succeed from one address within a day make it one that many share."""
+
+DAY: Final = 86400.0
+MONTH: Final = 30 * DAY
+ROOM: Final = 50_000
+
+
+class Known:
+    """
+    The good logins of one jail.
+
+    Args:
+        room: addresses, and pairs of login and network, at most; of more, the half that was heard of first goes.
+    """
+
+    def __init__(self, room: int = ROOM) -> None:
+        self._room = room
+        self._hosts: dict[str, dict[str, float]] = {}
+        """Address → login → last success; at most MANY logins, the latest."""
+        self._homes: dict[tuple[str, str], tuple[float | None, float]] = {}
+        """Login and network → the last success on a day before that of the last one, if there is any, and the last one."""
+        self._shared: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+    def note(self, unit: str, login: str, at: float) -> None:
+        """`login` got in from `unit` at `at`."""
+        logins = self._hosts.pop(unit, None) or {}
+        self._hosts[unit] = logins
+        logins[login] = max(at, logins.pop(login, at))
+        if len(logins) > MANY:
+            del logins[min(logins, key=lambda known: logins[known])]
+        if len(logins) == MANY:
+            self._shared.add(unit)
+        if len(self._hosts) > self._room:
+            self._hosts = dict(islice(self._hosts.items(), self._room // 2, None))
+            self._shared &= self._hosts.keys()
+        self._note_home((login, own_network(unit)), at)
+
+    def is_shared(self, unit: str, at: float) -> bool:
+        """Whether many logins succeeded from `unit` within a day of `at`."""
+        return unit in self._shared and min(self._hosts[unit].values()) >= at - DAY
+
+    def shared_within(self, who: str, at: float) -> str | None:
+        """An address that many share within the network `who`; None if there is none."""
+        return next((unit for unit in self._shared if _holds(who, unit) and self.is_shared(unit, at)), None)
+
+    def was_in(self, unit: str, at: float) -> bool:
+        """Whether any login succeeded from `unit` within a day of `at`."""
+        return max(self._hosts.get(unit, {}).values(), default=at - DAY - 1) >= at - DAY
+
+    def is_home(self, login: str, unit: str, at: float) -> bool:
+        """Whether `login` succeeded from the network of `unit` on two different days within a month of `at`."""
+        earlier, _ = self._homes.get((login, own_network(unit)), (None, 0.0))
+        return earlier is not None and earlier >= at - MONTH
+
+    def _note_home(self, key: tuple[str, str], at: float) -> None:
+        earlier, last = self._homes.pop(key, (None, at))
+        if at // DAY > last // DAY:
+            earlier, last = last, at
+        elif at // DAY == last // DAY:
+            last = max(last, at)
+        elif earlier is None or at > earlier:  # a line that comes late
+            earlier = at
+        self._homes[key] = earlier, last
+        if len(self._homes) > self._room:
+            self._homes = dict(islice(self._homes.items(), self._room // 2, None))
+
+
+def _holds(who: str, unit: str) -> bool:
+    (address, length), (inner, inner_length) = pack(who), pack(unit)
+    bits = len(address) * 8
+    if len(inner) != len(address) or inner_length < length:
+        return False
+    return int.from_bytes(address) >> (bits - length) == int.from_bytes(inner) >> (bits - length)
