@@ -101,3 +101,13 @@ async def test_a_clock_that_was_set_moves_the_end(keeper):
     keeper.rearm()
     await asyncio.wait_for(told.more.wait(), 5)
     assert isinstance(told.changes[-1], Unban)
+
+
+async def test_a_full_book_lets_go(keeper):
+    """More bans than the book holds: those that end first end now, in the kernel too."""
+    keeper, firewall, _ = keeper
+    keeper.engine.book.most = 2
+    keeper.enact(keeper.engine.ban([ban(f"192.0.2.{number}", seconds=600.0 + number) for number in range(4)]))
+    await keeper.carry_out(keeper.engine.ban([ban("192.0.2.9", seconds=900.0)]))
+    assert sorted(target.who for _, target in await firewall.banned()) == ["192.0.2.3", "192.0.2.9"]
+    assert len(keeper.engine.book) == 2

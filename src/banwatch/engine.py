@@ -131,6 +131,10 @@ class Engine:
         """End what has ended at `now`; the windows of those keys are empty after it."""
         return self._ended(self.book.expire(now))
 
+    def shed(self, now: float) -> list[Unban]:
+        """End the bans that end first, if there are more than the book holds; mostly nothing."""
+        return self._ended(self.book.shed(now)) if len(self.book) > self.book.most else []
+
     def ban(self, bans: Iterable[Ban]) -> list[Ban]:
         """Write down bans that no rule decided: those that change something, as they stand now."""
         entered = [ban for each in bans if (ban := self.book.ban(each))]

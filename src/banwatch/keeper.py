@@ -40,6 +40,7 @@ class Keeper:
             return
         self._enforcer.submit([change for change in changes if concerns_kernel(change)])
         self._tell_recorded(changes)
+        self.enact(self.engine.shed(self._clock()))
         self.arm()
 
     async def carry_out(self, changes: Sequence[Change]) -> None:
@@ -50,6 +51,7 @@ class Keeper:
             FirewallError: it refuses one.
         """
         self._tell_recorded(changes)
+        self.enact(self.engine.shed(self._clock()))
         self.arm()
         await self._enforcer.carry_out([change for change in changes if concerns_kernel(change)])
 

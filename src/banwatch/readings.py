@@ -37,6 +37,7 @@ def read_engine(engine: Engine) -> Iterator[Reading]:
         for rule, keys in jail.tracked().items():
             yield Reading("banwatch_jail_keys_tracked", (name, rule), keys)
         yield Reading("banwatch_book_banned", (name,), len(engine.book.of_jail(name)))
+    yield Reading("banwatch_book_shed_total", (), engine.book.shed_count)
     yield Reading("banwatch_config_jails", (), len(engine.jails))
     yield Reading("banwatch_config_broken_jails", (), len(engine.config.broken))
 

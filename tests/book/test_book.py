@@ -3,7 +3,7 @@
 import pytest
 
 from banwatch.book.book import Book
-from banwatch.model import Ban, Target
+from banwatch.model import ALLOW, Ban, Target
 
 HOST = Target("net", "192.0.2.7")
 
@@ -118,3 +118,46 @@ def test_the_decision_replaces_adopted():
     book.adopt({("sshd", HOST): 501.0}, ["sshd"], 100.0)
     ban = book.ban(make(at=0.0, until=600.0, why="3 attempts in 600 s", rule="ip"))
     assert (ban.origin, ban.until, ban.at) == ("rule", 600.0, 0.0)
+
+
+def test_a_full_book_sheds_what_ends_first():
+    """What has no end, and who is allowed, stays; the count tells how many had to go."""
+    book = Book(most=3)
+    book.ban(Ban(ALLOW, HOST, "ip", 0.0, 5.0))
+    hosts = [Target("net", f"192.0.2.{number}") for number in range(5)]
+    for number, host in enumerate(hosts):
+        book.ban(make(until=None if number == 4 else 100.0 - number, target=host))
+    assert [(unban.ban.target, unban.why) for unban in book.shed(9.0)] == [
+        (host, "the book is full") for host in (hosts[3], hosts[2], hosts[1])
+    ]
+    assert (len(book), book.shed_count, book.shed(9.0)) == (3, 3, [])
+    assert [unban.ban.target for unban in book.expire(100.0)] == [HOST, hosts[0]]
+    assert list(book.of_jail("sshd")) == [hosts[4]]
+
+
+def test_a_book_of_bans_without_end_sheds_nothing():
+    """There is nothing that ends first."""
+    book = Book(most=1)
+    for number in range(3):
+        book.ban(make(until=None, target=Target("net", f"192.0.2.{number}")))
+    assert book.shed(9.0) == []
+    assert len(book) == 3
+
+
+@pytest.mark.parametrize("seconds", [3600.0, -3600.0])
+def test_shift(seconds):
+    """Every ban is moved with the clock, those without end too as far as they began."""
+    book = Book()
+    book.ban(make())
+    book.ban(make(until=None, target=Target("net", "192.0.2.8")))
+    book.shift(seconds)
+    assert [(ban.at, ban.until) for ban in book] == [(seconds, 600.0 + seconds), (seconds, None)]
+    assert book.next_expiry() == 600.0 + seconds
+
+
+def test_a_forced_ban_stays_forced():
+    """Prolonging it by a rule does not make it one that an ignored address loses."""
+    book = Book()
+    book.ban(make(forced=True))
+    book.ban(make(until=900.0))
+    assert [(ban.until, ban.forced) for ban in book] == [(900.0, True)]

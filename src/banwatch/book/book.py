@@ -5,11 +5,12 @@ There is one entry for each (jail, target). An allowed address is an entry of th
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import inf
 from types import MappingProxyType
 
 from banwatch.address import by_of
 from banwatch.book.ends import Ends, Entry
-from banwatch.model import Ban, Target, Unban
+from banwatch.model import ALLOW, Ban, Target, Unban
 
 Key = tuple[str, Target]
 
@@ -19,10 +20,24 @@ _ADOPTED_SLACK = 2.0
 """The kernel's remaining time is whole seconds, rounded: an adopted entry may seem to end that much later than meant."""
 
 
-class Book:
-    """Who is banned until when."""
+MOST = 1_000_000
+"""Bans at once. Each costs half a kilobyte, so that a botnet of any size leaves the host its memory."""
 
-    def __init__(self) -> None:
+
+class Book:
+    """
+    Who is banned until when.
+
+    Args:
+        most: bans at once; of more, those that end first have to go (see `shed`).
+
+    Attributes:
+        shed_count: how many had to go.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        self.most = most
+        self.shed_count = 0
         self._jails: dict[str, dict[Target, Ban]] = {}
         self._ends = Ends(self._end_of)
         self._size = 0
@@ -80,6 +95,23 @@ class Book:
             ended.append(Unban(self._jails[key[0]].pop(key[1]), now, "expired"))
         self._size -= len(ended)
         return ended
+
+    def shed(self, now: float) -> list[Unban]:
+        """Take out the bans that end first until there is room; what never ends and who is allowed is not touched."""
+        over: list[Unban] = []
+        spared: list[Ban] = []
+        while self._size > self.most and (key := self._ends.pop(inf)) is not None:
+            ban = self._jails[key[0]][key[1]]
+            if ban.jail == ALLOW:
+                spared.append(ban)
+                continue
+            del self._jails[key[0]][key[1]]
+            over.append(Unban(ban, now, "the book is full"))
+            self._size -= 1
+        for ban in spared:
+            self._ends.add(ban.until or inf, ban.jail, ban.target)
+        self.shed_count += len(over)
+        return over
 
     def next_expiry(self) -> float | None:
         """When the next ban ends; None if none does."""

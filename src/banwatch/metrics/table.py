@@ -48,6 +48,9 @@ TABLE = (
     Entry("banwatch_book_bans_total", "counter", "Bans, each when the kernel had it", ("jail",)),
     Entry("banwatch_book_unbans_total", "counter", "Ends of bans, for whatever reason", ("jail",)),
     Entry("banwatch_book_banned", "gauge", "Bans that last, those only recorded (enforce: false) among them", ("jail",)),
+    Entry(
+        "banwatch_book_shed_total", "counter", "Bans ended early because there were too many: those that would have ended first"
+    ),
     Entry(LATENCY, "histogram", "From reading a line to the kernel's acknowledgement of the ban it led to"),
     Entry("banwatch_firewall_waiting", "gauge", "Changes that the kernel does not have yet"),
     Entry("banwatch_firewall_retries_total", "counter", "Changes tried again after the kernel refused them"),
