@@ -1,9 +1,52 @@
-"""model.py: what the frozen values can do."""
+"""The values that travel, as far as they do something."""
 
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from banwatch.model import Chunk, Position
+
+NUMBERS = st.integers(min_value=0, max_value=2**64)
+PLACES = st.builds(lambda *fields: Position(*fields), NUMBERS, NUMBERS, NUMBERS, st.text(), st.text(), st.floats(0, 1e12))
+
+
+@given(PLACES, st.lists(PLACES))
+def test_a_position_can_be_written_down(place, older):
+    """As one line of text, and read again."""
+    position = place._replace(older=tuple(older))
+    text = position.render()
+    assert "\n" not in text
+    assert Position.parse(text) == position
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "[1,2]",
+        '[1,2,3,"","",0]',
+        '[1,2,3,"","",0,[],4]',
+        '[1,2,-3,"","",0,[]]',
+        '[1,2,3,4,"",0,[]]',
+        '[1,2,3,"","",0,[[1]]]',
+        '[1,2,3,"","",0,[5]]',
+    ],
+)
+def test_what_is_no_position(text):
+    """Whatever stands in a store, it is refused with one error."""
+    with pytest.raises(ValueError, match=r"^(no position|Expecting value|not enough values)"):
+        Position.parse(text)
+
+
+def test_the_form_of_a_position():
+    """A store of yesterday is read tomorrow."""
+    position = Position(1, 2, 3, "aa", "bb", 4.5, (Position(5, 6, 7, "cc", "dd", 8.0),))
+    assert json.loads(position.render()) == [1, 2, 3, "aa", "bb", 4.5, [[5, 6, 7, "cc", "dd", 8.0, []]]]
 
 
 @given(st.lists(st.binary(max_size=6).map(lambda line: line.replace(b"\n", b"") + b"\n")), st.integers(1, 9), st.booleans())

@@ -7,6 +7,7 @@ Instants are UTC seconds since the epoch, durations are seconds, addresses are c
 Match, Target and Ban are tuples because an attack makes one for every line; the others are dataclasses.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
@@ -23,11 +24,58 @@ ALLOW = "allow"
 
 
 class Position(NamedTuple):
-    """Where the next unread byte of a file is: `offset` bytes into the file that is (device, inode)."""
+    """
+    Where the next unread byte of a source is: all that has to be remembered to go on from there in another life.
+
+    The file is (device, inode), but only if its content says so too: it may have been emptied or deleted since, and a
+    copy or a packed one is the same log in another inode. Texts of no file's content: fingerprints only.
+
+    Args:
+        offset: after the last whole line that was handed over; in a packed file, of what it holds.
+        head: fingerprint of the first bytes, as many as sources/prints.py says for this offset; empty: not known.
+        tail: the same of the last bytes before `offset`.
+        at: when it was read.
+        older: files, or contents of one, that came before and may have, or get, lines that were not read yet.
+    """
 
     device: int
     inode: int
     offset: int
+    head: str = ""
+    tail: str = ""
+    at: float = 0.0
+    older: "tuple[Position, ...]" = ()
+
+    def render(self) -> str:
+        """As one line of text, for a row of a store."""
+        return json.dumps(self, separators=(",", ":"))
+
+    @classmethod
+    def parse(cls, text: str) -> "Position":
+        """
+        What render() made into text.
+
+        Raises:
+            ValueError: it is nothing of the kind.
+        """
+        try:
+            *fields, older = json.loads(text)
+            position = cls(*fields)._replace(older=tuple(cls(*each[:-1]) for each in older))
+        except TypeError as error:
+            raise ValueError(f"no position: {text!r}") from error
+        if len(fields) != len(cls._fields) - 1 or not all(_is_place(each) for each in (position, *position.older)):
+            raise ValueError(f"no position: {text!r}")
+        return position
+
+
+def _is_place(position: Position) -> bool:
+    numbers, texts = (position.device, position.inode, position.offset), (position.head, position.tail)
+    return (
+        all(isinstance(one, int) for one in numbers)
+        and all(isinstance(one, str) for one in texts)
+        and isinstance(position.at, int | float)
+        and position.offset >= 0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +83,16 @@ class Chunk:
     """
     Whole lines of one source, in one piece, each with its line end.
 
+    `source` and `position` together say: all of this source up to here has been handed over, nothing after it. Whoever
+    remembers the position of the last chunk of each source, in one transaction with what became of the lines, and gives
+    these to Tail(resume=...) in another life, gets each line once.
+
     Args:
         source: the path as configured or found by a glob.
-        data: the lines; a line that was longer than the bound ends early (see sources/cut.py).
+        data: the lines; a line that was longer than the bound ends early (see sources/cut.py). Empty when only the
+            position is news: a file has a new name, or what it has was read under another.
         start: offset of data[0] in its file.
-        position: after the last line; what has to be remembered to go on from there.
+        position: after the last line; takes the place of all that was remembered for `source` before.
         live: False for lines that stood there before the daemon looked first.
         read_at: when the bytes were read.
         patterns: the configured paths and globs that lead to the source: whom the lines are for. None: for everybody (replay).
