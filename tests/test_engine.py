@@ -77,10 +77,20 @@ def test_a_line_of_before_the_start_keeps_its_time():
 
 
 def test_a_future_line_of_before_the_start_counts_as_now():
-    """Nothing happens later than now."""
+    """Nothing happens later than now, if the clock was off by a minute at most."""
     engine = Engine(config(jail()))
-    [ban] = engine.feed(chunk((5, FAIL), (50, FAIL), (500, FAIL), live=False), START)
-    assert ban.at == START
+    [ban] = engine.feed(chunk((5, FAIL), (50, FAIL), (60, FAIL), live=False), START)
+    assert (ban.at, engine.premature) == (START, 0)
+
+
+def test_a_line_of_before_the_start_from_further_ahead_does_not_count():
+    """When it was written nobody knows; that is counted, also over a reload."""
+    engine = Engine(config(jail()))
+    assert engine.feed(chunk((61, FAIL), (7200, FAIL), (1, FAIL), (2, FAIL), live=False), START) == []
+    assert (engine.premature, engine.skewed, engine.jails["sshd"].total_failed) == (2, 0, 2)
+    assert Engine(config(jail()), older=engine).premature == 2
+    [ban] = engine.feed(chunk((61, FAIL)), START)
+    assert (ban.at, engine.premature, engine.skewed) == (START, 2, 1)
 
 
 def test_in_replay_the_lines_are_the_clock():

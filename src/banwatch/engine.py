@@ -24,7 +24,7 @@ from banwatch.model import ALLOW, Ban, Chunk, Match, Target, Unban
 Change = Ban | Unban
 
 SKEW = 60.0
-"""A live line whose date is further than this from now counts as now, in seconds."""
+"""A live line whose date is further than this from now counts as now, an older one from further ahead not at all; seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +65,17 @@ class Engine:
     jails: dict[str, Jail]
     logs: frozenset[str]
     skewed: int
+    premature: int
 
     def __init__(self, config: Config, surroundings: Surroundings | None = None, older: "Engine | None" = None) -> None:
         self.config = config
         self._surroundings = surroundings or Surroundings()
         self._once: dict[str, Once] = {}
         self._before = Scanned() if older is None else older.scanned()
-        self.book, self.skewed, before = Book(), 0, dict[str, Jail]()
+        self.book, self.skewed, self.premature, before = Book(), 0, 0, dict[str, Jail]()
         self._allowed, self._guards = Allowed(), dict[tuple[str, ...], Guard]()
         if older is not None:
-            self.book, self.skewed, before = older.book, older.skewed, older.jails
+            self.book, self.skewed, self.premature, before = older.book, older.skewed, older.premature, older.jails
             self._surroundings, self._once = surroundings or older._surroundings, older._once
             self._allowed = older._allowed
         self.jails = {name: Jail(spec, self._guard(spec), older=before.get(name)) for name, spec in config.jails.items()}
@@ -114,6 +115,9 @@ class Engine:
                 if live and abs(at - now) > SKEW:
                     self.skewed += 1
                     at = now
+                elif at > now + SKEW:  # an old line of the future is no evidence of now
+                    self.premature += 1
+                    continue
                 elif at > now:
                     at = now
             if at >= self._due:

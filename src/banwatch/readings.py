@@ -29,6 +29,7 @@ def read_engine(engine: Engine) -> Iterator[Reading]:
     yield Reading("banwatch_filter_candidates_total", (), scanned.candidates)
     yield Reading("banwatch_filter_matches_total", (), scanned.matches)
     yield Reading("banwatch_engine_skewed_matches_total", (), engine.skewed)
+    yield Reading("banwatch_engine_premature_matches_total", (), engine.premature)
     for name, jail in engine.jails.items():
         yield Reading("banwatch_jail_attempts_total", (name,), jail.total_failed)
         yield Reading("banwatch_jail_ignored_total", (name,), jail.ignored)

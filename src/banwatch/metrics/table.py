@@ -38,6 +38,11 @@ TABLE = (
     Entry(
         "banwatch_engine_skewed_matches_total", "counter", "Matches whose own time was over 60 s off, so that they counted as now"
     ),
+    Entry(
+        "banwatch_engine_premature_matches_total",
+        "counter",
+        "Matches in lines from before the start dated over 60 s ahead: they did not count",
+    ),
     Entry("banwatch_jail_attempts_total", "counter", "Attempts that counted", ("jail",)),
     Entry("banwatch_jail_ignored_total", "counter", "Attempts from addresses in ignoreip and the like", ("jail",)),
     Entry(
