@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from banwatch.config.model import Config, DaemonSpec, FilterSpec, JailSpec, Limit, Rule, Watch
+from banwatch.config.model import Config, DaemonSpec, FilterSpec, JailSpec, Limit, LogSpec, Rule, Watch
 from banwatch.control.server import Server
 from banwatch.enforcer import Enforcer
 from banwatch.engine import Engine
 from banwatch.filter.match import compile_filter
 from banwatch.firewall.null import NullFirewall
+from banwatch.log import Log
 from banwatch.metrics.registry import Metrics, Reading
 from banwatch.metrics.table import TABLE
 from banwatch.model import Chunk, Position
@@ -81,12 +82,17 @@ def test_the_edges(tmp_path: Path) -> None:
     server.errors = 1
     enforcer = Enforcer(NullFirewall(), lambda change, at: None, lambda change, error: None)
     enforcer.retried, enforcer.given_up = 3, 4
-    assert values(list(read_edges(enforcer, server))) == {
+    log = Log()
+    log.configure(LogSpec(to="/dev/full"))
+    log.logger().error("trouble")
+    log.close()
+    assert values(list(read_edges(enforcer, server, log))) == {
         ("firewall_waiting",): 0,
         ("firewall_retries_total",): 3,
         ("firewall_given_up_total",): 4,
         ("control_requests_total", "status"): 2,
         ("control_errors_total",): 1,
+        ("log_lost_lines_total",): 1,
     }
 
 
@@ -96,7 +102,7 @@ def test_every_metric_has_its_source(tmp_path: Path) -> None:
     server = Server(str(tmp_path / "socket"), "banwatch", False, {}, None)  # type: ignore[arg-type]
     server.requests["status"] += 1
     enforcer = Enforcer(NullFirewall(), lambda change, at: None, lambda change, error: None)
-    readings = [*read_sources([state("/a", {"/a"})]), *read_engine(engine), *read_edges(enforcer, server)]
+    readings = [*read_sources([state("/a", {"/a"})]), *read_engine(engine), *read_edges(enforcer, server, Log())]
     counted = {"metrics_scrapes_total", "daemon_errors_total", "book_bans_total", "book_unbans_total", "config_reloads_total"}
     known = {"config_last_reload_successful", "config_last_reload_timestamp_seconds", "daemon_degraded", "build_info"}
     given = {reading.name.removeprefix("banwatch_") for reading in readings} | counted | known

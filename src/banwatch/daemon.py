@@ -329,7 +329,9 @@ class Daemon:
 
     def _read_rooms(self) -> Iterable[Reading]:
         return chain(
-            read_sources(self._tail.sources().values()), read_engine(self.engine), read_edges(self._enforcer, self._server)
+            read_sources(self._tail.sources().values()),
+            read_engine(self.engine),
+            read_edges(self._enforcer, self._server, self._output),
         )
 
     def _is_degraded(self) -> bool:

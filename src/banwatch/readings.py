@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from banwatch.control.server import Server
 from banwatch.enforcer import Enforcer
 from banwatch.engine import Engine
+from banwatch.log import Log
 from banwatch.metrics.registry import Reading
 from banwatch.sources.base import SourceState
 
@@ -43,11 +44,12 @@ def read_engine(engine: Engine) -> Iterator[Reading]:
     yield Reading("banwatch_config_broken_jails", (), len(engine.config.broken))
 
 
-def read_edges(enforcer: Enforcer, server: Server) -> Iterator[Reading]:
-    """Of what waits for the kernel, and of the control socket."""
+def read_edges(enforcer: Enforcer, server: Server, log: Log) -> Iterator[Reading]:
+    """Of what waits for the kernel, of the control socket, and of our own log."""
     yield Reading("banwatch_firewall_waiting", (), len(enforcer))
     yield Reading("banwatch_firewall_retries_total", (), enforcer.retried)
     yield Reading("banwatch_firewall_given_up_total", (), enforcer.given_up)
     for method, number in server.requests.items():
         yield Reading("banwatch_control_requests_total", (method,), number)
     yield Reading("banwatch_control_errors_total", (), server.errors)
+    yield Reading("banwatch_log_lost_lines_total", (), log.lost)

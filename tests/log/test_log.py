@@ -42,6 +42,15 @@ def test_a_file_that_cannot_be_opened_leaves_the_old_one(tmp_path):
     assert len((tmp_path / "log").read_text().splitlines()) == 1
 
 
+def test_a_full_disk_is_counted():
+    """What the sink refuses was lost."""
+    log = Log()
+    log.configure(LogSpec(to="/dev/full"))
+    log.logger().error("trouble")
+    log.close()
+    assert log.lost == 1
+
+
 def test_rich_is_not_loaded():
     """The terminal library that structlog would load costs 11 MB."""
     assert sys.modules.get("rich") is None

@@ -9,7 +9,7 @@ class Slow:
     """A sink that stands still until it is let go."""
 
     def __init__(self):
-        self.events, self.closed = [], False
+        self.events, self.closed, self.lost = [], False, 0
         self.go, self.busy = Event(), Event()
 
     def write(self, event):
@@ -37,6 +37,24 @@ def test_a_sink_that_stands_still_costs_lines_but_no_time():
     writer.close()
     assert sink.events == ["first", "0", "1"]
     assert sink.closed
+
+
+def test_all_that_is_lost_is_counted():
+    """Dropped from the queue, or refused by a sink, also by one that is not in use any more."""
+    old, new = Slow(), Slow()
+    writer = Writer(old, longest=1)
+    writer.write({"event": "first"})
+    assert old.busy.wait(10)
+    writer.write({"event": "second"})
+    writer.write({"event": "dropped"})
+    old.lost = 2
+    assert writer.lost == 3
+    writer.change(new)
+    for sink in (old, new):
+        sink.go.set()
+    writer.close()
+    new.lost += 4
+    assert writer.lost == 7
 
 
 def test_what_was_lost_is_told():

@@ -37,6 +37,11 @@ class Log:
         self._spec = LogSpec()
         self._writer = Writer(open_sink(self._spec))
 
+    @property
+    def lost(self) -> int:
+        """Lines that could not be written, or had to make room."""
+        return self._writer.lost
+
     def configure(self, spec: LogSpec) -> None:
         """
         Write as `spec` says from now on.

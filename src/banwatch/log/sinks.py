@@ -16,7 +16,9 @@ _JOURNAL = "/run/systemd/journal/socket"
 
 
 class Sink(Protocol):
-    """Where events go; a sink renders them its own way."""
+    """Where events go, each rendered in the sink's own way; `lost` counts those that did not get there."""
+
+    lost: int
 
     def write(self, event: Mapping[str, Any]) -> None: ...
 
@@ -30,13 +32,14 @@ class StderrSink:
 
     def __init__(self, render: Render) -> None:
         self._render = render
+        self.lost = 0
 
     def write(self, event: Mapping[str, Any]) -> None:
         try:
             sys.stderr.write(self._render(event) + "\n")
             sys.stderr.flush()
         except OSError:
-            pass
+            self.lost += 1
 
     def reopen(self) -> None:
         pass

@@ -36,6 +36,11 @@ class Writer:
         self._thread = Thread(target=self._run, name="banwatch-log", daemon=True)
         self._thread.start()
 
+    @property
+    def lost(self) -> int:
+        """Events that nobody will read: dropped here, or refused where they should have gone."""
+        return self.dropped + self._sink.lost
+
     def write(self, event: Event) -> None:
         """Have `event` written; dropped and counted if too many wait already."""
         if self._queue.qsize() >= self._longest:
@@ -53,6 +58,7 @@ class Writer:
 
         def swap() -> None:
             self._sink.close()
+            sink.lost += self._sink.lost
             self._sink = sink
 
         self._queue.put(swap)

@@ -62,6 +62,7 @@ TABLE = (
     Entry("banwatch_firewall_given_up_total", "counter", "Changes given up after the last retry"),
     Entry("banwatch_control_requests_total", "counter", "Requests on the control socket", ("method",)),
     Entry("banwatch_control_errors_total", "counter", "Replies on the control socket that were errors"),
+    Entry("banwatch_log_lost_lines_total", "counter", "Lines of banwatch's own log that could not be written"),
     Entry("banwatch_metrics_scrapes_total", "counter", "Times these metrics were read"),
     Entry("banwatch_config_jails", "gauge", "Jails that run"),
     Entry("banwatch_config_broken_jails", "gauge", "Jails left out because of problems in their configuration"),
