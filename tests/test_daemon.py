@@ -399,3 +399,24 @@ def test_a_reload_that_adds_a_log_reads_it(start, home):
     configure(home)
     assert daemon.client("reload").returncode == 0
     daemon.await_line("Ban 198.51.100.7")
+
+
+def test_more_logs_than_descriptors(start, home):
+    """With a hard limit of 200 files and 300 logs it starts, hears every log, and says in status what to raise."""
+    (home / "vhosts").mkdir()
+    for number in range(300):
+        (home / "vhosts" / f"{number:03d}.log").touch()
+    text = (home / "jails.d" / "sshd.yaml").read_text().replace("auth.log]", f"auth.log, {home}/vhosts/*.log]")
+    (home / "jails.d" / "sshd.yaml").write_text(text)
+    daemon = start(wrap=("prlimit", "--nofile=100:200"))
+    at = datetime.now(UTC).isoformat()
+    for number in (0, 150, 299):
+        with (home / "vhosts" / f"{number:03d}.log").open("a") as log:
+            log.write(f"{at} mx sshd[1]: Failed password for root from 198.51.100.7 port 42 ssh2\n")
+    daemon.await_line(r"\[sshd\] Ban 198\.51\.100\.7$")
+    reply = json.loads(daemon.client("status", "sshd", "--json").stdout)
+    assert daemon.client("status").stderr.count("opened only to be read") == 1
+    assert reply["total_failed"] == 3
+    limits = Path(f"/proc/{daemon.process.pid}/limits").read_text()
+    assert re.search(r"^Max open files +200 +200 ", limits, re.MULTILINE)
+    assert len(list(Path(f"/proc/{daemon.process.pid}/fd").iterdir())) < 200 - 64

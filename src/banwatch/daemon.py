@@ -234,7 +234,7 @@ class Daemon:
     def problems(self) -> list[str]:
         """What is wrong with the daemon as a whole."""
         broken = [f"jail {name} is left out: its configuration has problems" for name in self.engine.config.broken]
-        return [*broken, *self._faults]
+        return [*broken, *self._faults, *self._tail.problems()]
 
     def in_force(self, ban: Ban) -> bool:
         """Whether the kernel has acknowledged `ban`."""

@@ -20,6 +20,7 @@ def read_sources(states: Iterable[SourceState]) -> Iterator[Reading]:
         yield Reading("banwatch_sources_overlong_lines_total", labels, counters.too_long)
         yield Reading("banwatch_sources_errors_total", labels, counters.errors)
         yield Reading("banwatch_sources_open_files", labels, state.opened)
+        yield Reading("banwatch_sources_parked_files", labels, state.parked)
         yield Reading("banwatch_sources_unread_bytes", labels, state.behind)
 
 

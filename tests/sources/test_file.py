@@ -10,7 +10,8 @@ import pytest
 
 from banwatch.errors import SourceError
 from banwatch.model import Position
-from banwatch.sources.file import KNOWN, MARKS, SPACING, LogFile, Piece, check_regular
+from banwatch.sources.file import KNOWN, MARKS, SPACING, LogFile, Piece
+from banwatch.sources.opened import check_regular
 
 BIG = bytearray(1 << 20)
 

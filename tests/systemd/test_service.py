@@ -80,6 +80,11 @@ def test_it_waits_is_watched_and_reloads(service):
     assert set(service["RestartPreventExitStatus"].split()) == {"2", "78"}
 
 
+def test_it_may_open_many_logs(service):
+    """Soft and hard limit of open files: a host with thousands of vhosts has as many logs."""
+    assert service["LimitNOFILE"] == "65536"
+
+
 def test_it_has_two_capabilities(service):
     """What can be had is what is needed, for the daemon and for the iptables that it starts."""
     wanted = ["CAP_NET_ADMIN", "CAP_NET_RAW"]

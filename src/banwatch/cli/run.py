@@ -9,6 +9,7 @@ from banwatch.cli.output import print_error
 from banwatch.config.load import DIRECTORY
 from banwatch.daemon import Daemon, Options
 from banwatch.errors import EXIT_DONE, BanwatchError
+from banwatch.host.limits import raise_open_files
 from banwatch.host.systemd import Notifier
 
 _EPILOG = """\
@@ -34,6 +35,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Live until told to stop: the exit code."""
+    raise_open_files()
     notifier = Notifier()
     os.environ.pop("NOTIFY_SOCKET", None)  # children must not speak for us
     try:

@@ -31,6 +31,7 @@ TABLE = (
     ),
     Entry("banwatch_sources_errors_total", "counter", "Attempts to open or read a file that failed", ("log",)),
     Entry("banwatch_sources_open_files", "gauge", "Files being read; 0 while they are waited for", ("log",)),
+    Entry("banwatch_sources_parked_files", "gauge", "Files that are opened only to be read, for want of descriptors", ("log",)),
     Entry("banwatch_sources_unread_bytes", "gauge", "Bytes that stand in the files and were not yet handed on", ("log",)),
     Entry("banwatch_filter_lines_total", "counter", "Lines looked at, once for each log"),
     Entry("banwatch_filter_candidates_total", "counter", "Lines that some filter had to look at closely, once for each filter"),

@@ -44,6 +44,7 @@ class SourceState:
         note: it is read, but not as it should be: what the operator may mend.
         counters: see Counters.
         missing: nothing is there yet; it is waited for, and that is no fault.
+        parked: it is opened for each reading, because there are too few descriptors to hold it open.
     """
 
     source: str
@@ -56,6 +57,7 @@ class SourceState:
     note: str | None
     counters: Counters
     missing: bool = False
+    parked: bool = False
 
 
 class Source(Protocol):

@@ -13,8 +13,9 @@ from banwatch.errors import SourceError
 from banwatch.model import Position
 from banwatch.sources.base import Counters, SourceState, Waker
 from banwatch.sources.directories import Directories
-from banwatch.sources.file import Identity, LogFile, identity
+from banwatch.sources.file import LogFile
 from banwatch.sources.handles import Followed, Handles
+from banwatch.sources.opened import Identity, identity
 from banwatch.sources.sightings import Absent, Paths, Sighting, add_absent, find_files, render_errno, was_hidden
 
 STALE = 60.0
@@ -115,8 +116,9 @@ class Catalogue:
                     live=one.file.offset >= one.file.stood,
                     behind=one.behind + rest.get(one.source, 0),
                     error=one.error,
-                    note=one.note,
+                    note=one.notes,
                     counters=one.file.counters,
+                    parked=one.parked,
                 )
         return states
 
@@ -166,7 +168,7 @@ class Catalogue:
             return True
         patterns = frozenset().union(*paths.values())
         if lost := (followed.belongs_to - patterns) & configured:
-            followed.former, followed.former_until = lost, followed.file.size
+            followed.former, followed.former_until = lost, followed.size
         unread = not followed.paths or followed.retired or bool(lost)
         followed.paths, followed.patterns = tuple(sorted(paths)), patterns
         followed.moved &= not followed.retired

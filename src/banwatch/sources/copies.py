@@ -20,7 +20,10 @@ class Original(NamedTuple):
 
     @property
     def is_intact(self) -> bool:
-        return self.file.is_open and self.trace is self.file.traces[0] and self.trace.marks[-1].fits(self.file)
+        try:
+            return self.file.is_open and self.trace is self.file.traces[0] and self.trace.marks[-1].fits(self.file)
+        except OSError:  # what cannot be read now may be anything
+            return False
 
 
 def find_originals(others: Iterable[LogFile]) -> list[Original]:

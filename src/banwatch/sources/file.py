@@ -8,13 +8,12 @@ bytes early, and what stood there must still stand there. If it does not, or if 
 
 import errno
 import os
-import stat
 from typing import NamedTuple, Self
 
-from banwatch.errors import SourceError
 from banwatch.model import Position
 from banwatch.sources.base import Counters
 from banwatch.sources.cut import Cutter
+from banwatch.sources.opened import OpenFile, open_regular
 
 KNOWN = 256
 """How many bytes before the place of reading are compared: more than the longest start that two log lines share."""
@@ -22,13 +21,6 @@ KNOWN = 256
 MARKS = 64
 SPACING = 4096
 """How many places of a file are remembered, and how many bytes apart the newest of them are."""
-
-
-class Identity(NamedTuple):
-    """What makes two paths lead to the same file."""
-
-    device: int
-    inode: int
 
 
 class Mark(NamedTuple):
@@ -76,29 +68,7 @@ class Piece(NamedTuple):
     live: bool
 
 
-def identity(status: os.stat_result) -> Identity:
-    return Identity(status.st_dev, status.st_ino)
-
-
-def check_regular(status: os.stat_result) -> None:
-    """
-    Raises:
-        SourceError: reading it could block, or makes no sense.
-    """
-    if not stat.S_ISREG(status.st_mode):
-        raise SourceError(f"not a file but a {_KINDS.get(stat.S_IFMT(status.st_mode), 'thing of another kind')}")
-
-
-_KINDS = {
-    stat.S_IFDIR: "directory",
-    stat.S_IFIFO: "pipe",
-    stat.S_IFSOCK: "socket",
-    stat.S_IFCHR: "device",
-    stat.S_IFBLK: "device",
-}
-
-
-class LogFile:
+class LogFile(OpenFile):
     """
     A regular file that is read forwards; rewinds by itself after a truncation.
 
@@ -110,9 +80,8 @@ class LogFile:
         counters: of whoever has the file; truncations, too_long and unfinished are counted here.
     """
 
-    def __init__(self, descriptor: int, status: os.stat_result, offset: int = 0, stood: int = 0) -> None:
-        self.descriptor = descriptor
-        self.identity = identity(status)
+    def __init__(self, path: str, descriptor: int, status: os.stat_result, offset: int = 0, stood: int = 0) -> None:
+        super().__init__(path, descriptor, status)
         self.stood = stood
         self.counters = Counters()
         self._hole = False
@@ -131,27 +100,20 @@ class LogFile:
             OSError: as open(2).
             SourceError: it is not a regular file. A pipe is not waited for.
         """
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | os.O_NOFOLLOW)
+        descriptor, status = open_regular(path)
         try:
-            status = os.fstat(descriptor)
-            check_regular(status)
             size = status.st_size
             if resume is not None and resume <= size:
-                return cls(descriptor, status, resume, size)
+                return cls(path, descriptor, status, resume, size)
             if lookback is None:
-                return cls(descriptor, status)
-            if size <= lookback:
-                return cls(descriptor, status, 0, size)
-            file = cls(descriptor, status, 0, size)
-            file.seek(size - lookback)
+                return cls(path, descriptor, status)
+            file = cls(path, descriptor, status, 0, size)
+            if size > lookback:
+                file.seek(size - lookback)
             return file
         except BaseException:
             os.close(descriptor)
             raise
-
-    @property
-    def is_open(self) -> bool:
-        return self.descriptor >= 0
 
     @property
     def offset(self) -> int:
@@ -161,19 +123,6 @@ class LogFile:
     def position(self) -> Position:
         """After the last whole line that was handed out."""
         return Position(*self.identity, self._cutter.position)
-
-    @property
-    def size(self) -> int:
-        return os.fstat(self.descriptor).st_size
-
-    @property
-    def deleted(self) -> bool:
-        """No name of it is left anywhere."""
-        return os.fstat(self.descriptor).st_nlink == 0
-
-    def peek(self, offset: int, size: int) -> bytes:
-        """Bytes from any place, as they are now."""
-        return os.pread(self.descriptor, size, offset)
 
     def seek(self, offset: int) -> None:
         """Go on with the first line that starts there or later."""
@@ -213,11 +162,6 @@ class LogFile:
             return None
         self.counters.unfinished += 1
         return self._piece(self._cutter.finish(), self.offset > self.stood)
-
-    def close(self) -> None:
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
 
     def _piece(self, data: bytes, live: bool) -> Piece:
         self.counters.too_long += self._cutter.too_long

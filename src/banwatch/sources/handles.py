@@ -3,15 +3,28 @@ The open files, what is known about each, and their watches.
 """
 
 import errno
+import resource
 from dataclasses import dataclass, field
 
 from banwatch.sources.base import Waker
 from banwatch.sources.copies import Original
-from banwatch.sources.file import Identity, LogFile
+from banwatch.sources.file import LogFile
+from banwatch.sources.opened import Identity
 from banwatch.sources.sightings import render_errno
 
 LIMITS = {errno.ENOSPC: "fs.inotify.max_user_watches", errno.EMFILE: "fs.inotify.max_user_instances"}
 """Why a file cannot be watched → what the operator may raise."""
+
+RESERVE = 128
+"""Descriptors that are left to the firewall, the control socket, the metrics and the store; of few, half of them."""
+
+PARKED = "opened only to be read: there are more logs than descriptors; raise LimitNOFILE in the unit, or ulimit -n"
+
+
+def find_room() -> int:
+    """How many files may be held open."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return limit - min(RESERVE, limit // 2) if limit != resource.RLIM_INFINITY else 1 << 20
 
 
 @dataclass(slots=True, eq=False)
@@ -26,6 +39,7 @@ class Followed:
         former, former_until: a path that was turned to another file leaves its patterns here until what was written
             before is read.
         watch: its number at the waker; None when it cannot be watched, and `note` says why.
+        parked: it holds no descriptor, because there are too few.
         error, failures: why it cannot be read, and how often that was tried.
         retired: no path leads to it any more.
         moved: it lost its name, so the line under way may never get an end.
@@ -44,6 +58,7 @@ class Followed:
     former_until: int = 0
     watch: int | None = None
     note: str | None = None
+    parked: bool = False
     error: str | None = None
     failures: int = 0
     retired: bool = False
@@ -57,9 +72,25 @@ class Followed:
     heirs: "list[Followed]" = field(default_factory=list)
 
     @property
+    def size(self) -> int:
+        """How large it is; how large it was when last looked at, if it cannot be looked at without effort."""
+        known = max(self.file.stood, self.file.offset)
+        if self.file.is_parked:
+            return known
+        try:
+            return self.file.size
+        except OSError:  # ESTALE and the like; whoever reads it next deals with that
+            return known
+
+    @property
     def behind(self) -> int:
         """Bytes that are there and were not handed out as lines."""
-        return max(self.file.size - self.file.position.offset, 0)
+        return max(self.size - self.file.position.offset, 0)
+
+    @property
+    def notes(self) -> str | None:
+        """It is read, but not as it should be."""
+        return "; ".join(filter(None, (self.note, PARKED if self.parked else None))) or None
 
     @property
     def belongs_to(self) -> frozenset[str]:
@@ -76,13 +107,18 @@ class Handles:
     """
     Every open file, by identity and by watch.
 
+    Args:
+        room: how many of them may hold a descriptor; the others are opened whenever they are read, and closed again.
+
     Attributes:
         unwatched: files whose growth is no event.
     """
 
-    def __init__(self, waker: Waker, every: float) -> None:
+    def __init__(self, waker: Waker, every: float, room: int | None = None) -> None:
         self._waker = waker
         self._every = every
+        self._room = find_room() if room is None else room
+        self._held: set[Followed] = set()
         self.files: dict[Identity, Followed] = {}
         self.watched: dict[int, Followed] = {}
         self.unwatched: dict[Followed, None] = {}
@@ -90,6 +126,25 @@ class Handles:
     def add(self, followed: Followed) -> None:
         self.files[followed.file.identity] = followed
         self.watch(followed)
+        self._held.add(followed)
+        if len(self._held) > self._room:
+            self.park(followed)
+            followed.parked = True
+
+    def park(self, followed: Followed) -> None:
+        """Close it until it is read again; what is known of it stays, and so does its watch."""
+        followed.file.park()
+        self._held.discard(followed)
+
+    def unpark(self, followed: Followed) -> bool:
+        """Hold it open again, if there is room; OSError as of OpenFile.unpark()."""
+        if len(self._held) < self._room:
+            followed.file.unpark()
+            self._held.add(followed)
+            followed.parked = False
+        else:
+            followed.parked = True
+        return not followed.parked
 
     def watch(self, followed: Followed) -> None:
         """
@@ -102,7 +157,8 @@ class Handles:
             self.watched.pop(followed.watch, None)
             followed.watch = None
         try:
-            followed.watch = self._waker.watch_file(followed.file.descriptor)
+            with followed.file.at_hand():
+                followed.watch = self._waker.watch_file(followed.file.descriptor)
         except OSError as error:
             number = error.errno or errno.EIO
             remedy = f"; raise {LIMITS[number]}" if number in LIMITS else ""
@@ -120,4 +176,5 @@ class Handles:
         if followed.watch is not None:
             self.watched.pop(followed.watch, None)
             self._waker.unwatch(followed.watch)
+        self._held.discard(followed)
         followed.file.close()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from banwatch.errors import SourceError
-from banwatch.sources.file import Identity, check_regular, identity
+from banwatch.sources.opened import Identity, check_regular, identity
 from banwatch.sources.paths import ABSENT, find
 
 LASTING = ABSENT | {errno.EACCES, errno.EPERM, errno.ELOOP}

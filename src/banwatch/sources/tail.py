@@ -8,6 +8,7 @@ tells of a change; there is a timer only for rotated files, and for what the ker
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
@@ -31,7 +32,8 @@ class Tail:
         clock: the wall clock, for `read_at`.
         lookback_bytes: how much of a file that stands there at start is read at most.
         chunk_bytes: how much is read at once; no chunk is larger by more than the longest line.
-        resume: where an earlier life left off, one position per file.
+        resume: where an earlier life left off: the position of the last chunk of each source.
+        room: how many files may be held open; None leaves a reserve of descriptors to others.
 
     Attributes:
         caught_up: what stood there when it was opened was handed out, and the reader has come back for more.
@@ -47,11 +49,12 @@ class Tail:
         chunk_bytes: int = 256 * 1024,
         resume: Mapping[str, Position] | None = None,
         patience: Patience | None = None,
+        room: int | None = None,
     ) -> None:
         self._patterns = frozenset(patterns)
         self._waker = waker or InotifyWaker()
         self._patience = patience or Patience()
-        self._handles = Handles(self._waker, self._patience.every)
+        self._handles = Handles(self._waker, self._patience.every, room)
         self._catalogue = Catalogue(self._handles, self._waker, clock, lookback_bytes, resume or {})
         self._turns = Turns(self._handles, self._catalogue, self._patience, chunk_bytes, clock, self._waker.now)
         self._standing: list[Followed] = []
@@ -109,13 +112,18 @@ class Tail:
         """The state of every path in use, and of every path or glob that leads to nothing."""
         return self._catalogue.states()
 
+    def problems(self) -> list[str]:
+        """What keeps files from being followed as they should be, each with how many there are."""
+        notes = Counter(one.notes for one in self._handles.files.values())
+        return [f"{number} log file{'s' * (number > 1)}: {note}" for note, number in notes.items() if note]
+
     @property
     def _polls(self) -> bool:
         """Whether something may happen that is no event."""
         return bool(self._handles.unwatched) or self._catalogue.uncertain
 
     def _look(self, new: frozenset[str] = frozenset()) -> None:
-        self._changed = False
+        self._changed = self._turns.doubt = False
         for followed in self._catalogue.look(self._patterns, new):
             self._turns.add(followed)
         for followed in [one for one in self._handles.files.values() if not one.belongs_to]:
@@ -140,7 +148,7 @@ class Tail:
             self._changed |= self._catalogue.uncertain
             for followed in self._handles.unwatched:
                 self._turns.add(followed)
-        if self._changed:
+        if self._changed or self._turns.doubt:
             self._look()
 
     def _pause(self) -> float | None:

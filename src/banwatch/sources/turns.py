@@ -42,6 +42,9 @@ class Turns:
     Args:
         clock: the wall clock, for chunks.
         now: the waker's clock, for what is due.
+
+    Attributes:
+        doubt: a file could not be read: its path may lead to another by now, and no event tells.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Turns:
         self._ready: deque[Followed] = deque()
         self._queued: set[Followed] = set()
         self._due: dict[Followed, float] = {}
+        self.doubt = False
 
     def __len__(self) -> int:
         return len(self._ready)
@@ -99,12 +103,16 @@ class Turns:
         if followed.waits_for:
             return None
         try:
-            if followed.suspect and not self._clear(followed):
-                return None
-            return self._read(followed)
+            if followed.file.descriptor < 0 and not self._handles.unpark(followed):
+                with followed.file.at_hand():
+                    return self._turn(followed)
+            return self._turn(followed)
         except OSError as error:
             self._fail(followed, error)
             return None
+
+    def _turn(self, followed: Followed) -> Chunk | None:
+        return None if followed.suspect and not self._clear(followed) else self._read(followed)
 
     def _clear(self, followed: Followed) -> bool:
         """Find out whether a new file is a copy, and pass over what was read in the original; False while that is not known."""
@@ -182,8 +190,11 @@ class Turns:
         followed.heirs.clear()
 
     def _fail(self, followed: Followed, error: OSError) -> None:
+        """Close it, and open it again when it is tried again: what a descriptor is of may be gone while its name is not."""
         followed.failures += 1
         followed.file.counters.errors += 1
+        self._handles.park(followed)
+        self.doubt = True
         followed.error = render_errno(error.errno or errno.EIO)
         if followed.retired and followed.failures > FAILURES:
             self.drop(followed)
