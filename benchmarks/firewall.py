@@ -60,6 +60,29 @@ async def singles(firewall: Firewall, given: list[Ban], now: float) -> list[floa
     return sorted([await seconds(lambda ban=ban: firewall.ban([ban], now)) for ban in given])  # type: ignore[misc]
 
 
+async def longest_hold(work: Awaitable[object]) -> float:
+    """CPU seconds for which others had to wait, at most, while the loop did `work`."""
+    task = asyncio.ensure_future(work)
+    longest, last = 0.0, time.process_time()
+    while not task.done():
+        await asyncio.sleep(0)
+        now = time.process_time()
+        longest, last = max(longest, now - last), now
+    return longest
+
+
+async def beside(work: Awaitable[object], firewall: Firewall, given: list[Ban], now: float) -> float:
+    """Seconds of the slowest ban while `work` goes on."""
+    task = asyncio.ensure_future(work)
+    slowest = 0.0
+    for ban in given:
+        slowest = max(slowest, await seconds(lambda ban=ban: firewall.ban([ban], now)))  # type: ignore[misc]
+        await asyncio.sleep(0)
+        if task.done():
+            return slowest
+    raise RuntimeError("too few bans to be beside it to its end")
+
+
 async def measure() -> dict[str, float]:
     now = time.time()
     until = now + 3600
@@ -82,6 +105,10 @@ async def measure() -> dict[str, float]:
         found[f"100,000 {name}, s"] = took
         found[f"100,000 {name} again, s"] = await seconds(lambda many=many: firewall.ban(many, now))  # type: ignore[misc]
         found[f"100,000 {name} listed, s"] = await seconds(firewall.banned)
+        found[f"100,000 {name} listed, longest hold of the loop, ms"] = 1e3 * await longest_hold(firewall.dropped())
+        others = bans(hosts4(20_000, 13), until)
+        found[f"100,000 {name} listed, slowest ban meanwhile, ms"] = 1e3 * await beside(firewall.dropped(), firewall, others, now)
+        await firewall.unban([(ban.jail, ban.target) for ban in others])
         keys = [(ban.jail, ban.target) for ban in many]
         assert set(await firewall.banned()) == set(keys)
         found[f"100,000 {name} unbanned, s"] = await seconds(lambda keys=keys: firewall.unban(keys))  # type: ignore[misc]
@@ -117,7 +144,7 @@ def main() -> int:
     else:
         print(f"{os.cpu_count()} cores, Linux {os.uname().release}, Python {sys.version.split()[0]}, {Path(sys.executable).name}")
         for name, value in found.items():
-            print(f"{name:45} {value:14,.3f}")
+            print(f"{name:55} {value:14,.3f}")
     return 0
 
 

@@ -41,7 +41,7 @@ class House:
         self.submitted += changes
 
     async def dropped(self):
-        return {("manual", Target("net", "192.0.2.7")): 12}
+        return {"manual": {"192.0.2.7": 12}}
 
     async def reload(self):
         return {"jails": []}

@@ -47,8 +47,8 @@ class House(Protocol):
         """Have changes of the book brought to the kernel soon."""
         ...
 
-    async def dropped(self) -> Mapping[tuple[str, Target], int]:
-        """Packets dropped by (jail, target)."""
+    async def dropped(self) -> Mapping[str, Mapping[str, int]]:
+        """Packets dropped by jail and address."""
         ...
 
     async def reload(self) -> Mapping[str, Any]:
@@ -236,7 +236,7 @@ class Commands:
             "problems": list(view.problems),
         }
 
-    def _describe_ban(self, ban: Ban, now: float, dropped: Mapping[tuple[str, Target], int]) -> dict[str, Any]:
+    def _describe_ban(self, ban: Ban, now: float, dropped: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
         return {
             "jail": ban.jail,
             "by": ban.by,
@@ -247,7 +247,7 @@ class Commands:
             "origin": ban.origin,
             "rule": ban.rule,
             "enforced": self._house.in_force(ban),
-            "dropped": dropped.get((ban.jail, ban.target)),
+            "dropped": dropped.get(ban.jail, {}).get(ban.target.who) if ban.target.realm == "net" else None,
         }
 
     def _describe_allowance(self, ban: Ban, now: float) -> dict[str, Any]:

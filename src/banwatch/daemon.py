@@ -240,9 +240,9 @@ class Daemon:
         """Whether the kernel has acknowledged `ban`."""
         return self._reporter.in_force(ban)
 
-    async def dropped(self) -> Mapping[Key, int]:
-        """Packets dropped by (jail, target), as far as the firewall counts them."""
-        return {key: member.packets for key, member in (await self._firewall.members()).items()}
+    async def dropped(self) -> Mapping[str, Mapping[str, int]]:
+        """Packets dropped by jail and address, as far as the firewall counts them."""
+        return await self._firewall.dropped()
 
     async def reload(self) -> Mapping[str, Any]:
         """

@@ -11,8 +11,7 @@ from banwatch.errors import FirewallError
 from banwatch.firewall.base import LONGEST
 from banwatch.firewall.ipset import IpsetFirewall
 from banwatch.firewall.iptables import Tables
-from banwatch.firewall.wire import encode_list
-from banwatch.host.netlink import NETLINK_NETFILTER, Netlink
+from banwatch.firewall.sets import KernelSets
 
 pytestmark = pytest.mark.kernel
 
@@ -148,7 +147,7 @@ async def test_teardown(each_iptables, firewall, say):
 async def test_teardown_without_setup(firewall, say):
     """What a daemon that is no more has left can be taken away by another."""
     await firewall.setup([say.jail()])
-    other = IpsetFirewall(Netlink(NETLINK_NETFILTER).open(), firewall._tables)
+    other = IpsetFirewall(await KernelSets().open((4, 6)), firewall._tables)
     await other.teardown()
     await other.close()
     assert sets(say) == []
@@ -215,9 +214,10 @@ async def test_ban_again(firewall, say):
     say.run("ipset", "add", "banwatch-sshd-4", "192.0.2.7", "timeout", "50", "packets", "5", "bytes", "300")
     for seconds, told in ((1000, (999.0, 1000.0)), (100, (99.0, 100.0)), (None, (None,)), (7, (6.0, 7.0))):
         await firewall.ban([say.ban("192.0.2.7", seconds)], say.now)
-        member = (await firewall.members())[say.key("192.0.2.7")]
-        assert member.left in told
-        assert (member.packets, member.bytes) == (5, 300)
+        assert (await firewall.banned())[say.key("192.0.2.7")] in told
+        assert await firewall.dropped() == {"allow": {}, "sshd": {"192.0.2.7": 5}}
+        assert "192.0.2.7" in (listed := say.run("ipset", "list", "banwatch-sshd-4"))
+        assert listed.endswith("packets 5 bytes 300\n")
 
 
 async def test_twice_in_one_call(firewall, say):
@@ -337,7 +337,7 @@ async def test_a_set_that_cannot_be_used(firewall, say):
 
 async def test_a_stale_set_in_use(firewall, say, monkeypatch):
     """A set of ours that a rule of somebody else refers to is kept, and noted; at the end it is an error."""
-    monkeypatch.setattr("banwatch.firewall.ipset._CLEARING", (0.0, 0.01))
+    monkeypatch.setattr("banwatch.firewall.sets._CLEARING", (0.0, 0.01))
     await firewall.setup([say.jail()])
     rule = ["INPUT", "-m", "set", "--match-set", "banwatch-sshd-4", "src", "-j", "LOG"]
     say.run("iptables", "-A", *rule)
@@ -354,7 +354,7 @@ async def test_a_stale_set_in_use(firewall, say, monkeypatch):
 async def test_without_ipv6(netns, say):
     """Where IPv6 is not covered IPv4 is, and a ban of an IPv6 address says why it is not in force."""
     lacking = ["ip6tables: not found, so IPv6 is not covered"]
-    firewall = IpsetFirewall(Netlink(NETLINK_NETFILTER).open(), {4: Tables("iptables", "iptables-restore")}, lacking)
+    firewall = IpsetFirewall(await KernelSets().open((4,)), {4: Tables("iptables", "iptables-restore")}, lacking)
     await firewall.setup([say.jail()])
     assert sets(say) == ["banwatch-allow-4", "banwatch-sshd-4"]
     with pytest.raises(FirewallError) as caught:
@@ -365,19 +365,19 @@ async def test_without_ipv6(netns, say):
     await firewall.close()
 
 
-async def test_a_dump_that_was_cancelled(firewall, say):
-    """What is left of a listing does not disturb what is asked next."""
+async def test_a_listing_delays_no_ban(firewall, say):
+    """While some thousand members are listed a ban is made and acknowledged; one who then gives up listing disturbs nobody."""
     await firewall.setup([say.jail()])
     await firewall.ban([say.ban(f"10.{a}.{b}.1", None) for a in range(20) for b in range(256)], say.now)
-    pieces = []
-    asking = asyncio.create_task(firewall._netlink.request(encode_list("banwatch-sshd-4"), pieces.append))
-    while not pieces:
+    listing = asyncio.create_task(firewall.dropped())
+    for _ in range(4):  # it has begun
         await asyncio.sleep(0)
-    asking.cancel()
-    with suppress(asyncio.CancelledError):
-        await asking
-    assert asking.cancelled()
     await firewall.ban([say.ban("192.0.2.7", None)], say.now)
+    assert not listing.done()
+    listing.cancel()
+    with suppress(asyncio.CancelledError):
+        await listing
+    assert listing.cancelled()
     assert len(await firewall.banned()) == 5121
 
 

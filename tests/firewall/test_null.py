@@ -2,7 +2,6 @@
 
 import pytest
 
-from banwatch.firewall.elements import Member
 from banwatch.firewall.null import NullFirewall
 
 
@@ -20,7 +19,7 @@ async def test_ban_and_unban(null, say):
     await null.ban([say.ban("192.0.2.7"), say.ban("2001:db8::/64", None), say.ban("192.0.2.9", jail="allow")], say.now)
     await null.unban([say.key("192.0.2.9", "allow"), say.key("192.0.2.10")])
     assert await null.banned() == {say.key("192.0.2.7"): 600.0, say.key("2001:db8::/64"): None}
-    assert await null.members() == {say.key("192.0.2.7"): Member(600.0), say.key("2001:db8::/64"): Member(None)}
+    assert await null.dropped() == {}
     assert [jail.name for jail in null.jails] == ["sshd"]
 
 

@@ -9,7 +9,6 @@ from math import ceil
 from typing import Protocol
 
 from banwatch.config.model import JailSpec
-from banwatch.firewall.elements import Member
 from banwatch.firewall.wire import LONGEST
 from banwatch.model import Ban, Target
 
@@ -52,11 +51,11 @@ class Firewall(Protocol):
     async def unban(self, bans: Sequence[Key]) -> None:
         """Return when none of `bans` is in the kernel; the same error as `ban`. Absent already is fine."""
 
-    async def members(self) -> Mapping[Key, Member]:
-        """All that is in the sets of the jails and of the allowed, with what each has matched."""
-
     async def banned(self) -> Mapping[Key, float | None]:
-        """The same: seconds left, None is for ever."""
+        """All that is in the sets of the jails and of the allowed: seconds left, None is for ever."""
+
+    async def dropped(self) -> Mapping[str, Mapping[str, int]]:
+        """By jail who is in its sets, and how many packets of each they have met. Keeps neither a ban nor the loop waiting."""
 
     async def teardown(self) -> None:
         """Leave nothing of ours: no rules, no chain, no sets. Works without a setup before it."""

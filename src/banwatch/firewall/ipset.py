@@ -6,7 +6,8 @@ Sets and their elements go over netlink, rules by iptables-restore; so a ban is 
 
 import asyncio
 import errno
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from banwatch.address import family_of, pack
 from banwatch.config.model import JailSpec
@@ -15,32 +16,18 @@ from banwatch.firewall.base import Key, seconds_left
 from banwatch.firewall.elements import Element, Member
 from banwatch.firewall.iptables import Tables
 from banwatch.firewall.plan import ours, plan_sets, set_name
-from banwatch.firewall.refusal import BUSY, REFERENCED, advise, explain, number_of, refusal
+from banwatch.firewall.refusal import BUSY, advise, explain, number_of
 from banwatch.firewall.rules import chain_rules, render_setup, render_teardown
-from banwatch.firewall.wire import (
-    PER_MESSAGE,
-    Header,
-    decode_failed,
-    decode_header,
-    decode_members,
-    encode_add,
-    encode_create,
-    encode_del,
-    encode_destroy,
-    encode_headers,
-    encode_list,
-)
-from banwatch.host.frame import Request
-from banwatch.host.netlink import Netlink, NetlinkError
+from banwatch.firewall.sets import KernelSets
+from banwatch.firewall.wire import PER_MESSAGE, decode_failed
+from banwatch.host.netlink import NetlinkError
 from banwatch.model import Ban, Target
 
 REFUSALS = 512
 """After so many single refusals by one set in one call the rest is not tried any more: a full set stays full."""
 
-# rules that were deleted hold on to their sets until the kernel has come to clearing them up
-_CLEARING = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-
-_Encode = Callable[[str, int, Sequence[Element]], Request]
+T = TypeVar("T")
+_Send = Callable[[str, int, Sequence[Element]], Awaitable[None]]
 
 
 class _Batch:
@@ -57,15 +44,15 @@ class IpsetFirewall:
     The backend `ipset`.
 
     Args:
-        netlink: an open socket; `close` closes it.
+        kernel: open; `close` closes it.
         tables: by family, 4 and, where the host has it, 6.
         lacking: what is done without, for `notes`.
     """
 
     name = "ipset"
 
-    def __init__(self, netlink: Netlink, tables: Mapping[int, Tables], lacking: Sequence[str] = ()) -> None:
-        self._netlink = netlink
+    def __init__(self, kernel: KernelSets, tables: Mapping[int, Tables], lacking: Sequence[str] = ()) -> None:
+        self._kernel = kernel
         self._tables = tables
         self._lacking = tuple(lacking)
         self._kept: tuple[str, ...] = ()
@@ -76,62 +63,70 @@ class IpsetFirewall:
         return self._lacking + self._kept
 
     async def setup(self, jails: Sequence[JailSpec]) -> None:
-        plan = plan_sets(jails, tuple(self._tables), await self._headers())
+        plan = plan_sets(jails, tuple(self._tables), await self._kernel.headers())
         laid = {family: chain_rules(jails, plan.sets, family) for family in self._tables}  # raises before anything is done
         for name, family in plan.create:
-            await self._ask(f"creating the set {name}", encode_create(name, family))
+            await self._kernel.create(name, family)
         for family, tables in self._tables.items():
             await tables.restore(render_setup(await tables.read(), laid[family]))
         self._sets = plan.sets
-        kept = [name for name in plan.stale if not await self._destroyed(name)]
+        kept = [name for name in plan.stale if not await self._kernel.destroy(name)]
         self._kept = tuple(f"the set {name} is kept: a rule of somebody else refers to it" for name in kept)
 
     async def present(self, jails: Sequence[JailSpec]) -> frozenset[str]:
-        existing = await self._headers()
+        existing = await self._kernel.headers()
         names = {jail.name: [set_name(jail.name, family) for family in self._tables] for jail in jails if jail.enforce}
         return frozenset(jail for jail, sets in names.items() if not existing.keys().isdisjoint(sets))
 
     async def ban(self, bans: Sequence[Ban], now: float) -> None:
         wanted = (((ban.jail, ban.target), seconds_left(ban.until, now)) for ban in bans if ban.enforce)
-        await self._apply(encode_add, wanted, "banned", gone_is_fine=False)
+        await self._apply(self._kernel.add, wanted, "banned", gone_is_fine=False)
 
     async def unban(self, bans: Sequence[Key]) -> None:
-        await self._apply(encode_del, ((key, 0) for key in bans), "unbanned", gone_is_fine=True)
-
-    async def members(self) -> Mapping[Key, Member]:
-        found: dict[Key, Member] = {}
-        jails: dict[str, list[str]] = {}
-        for (jail, _), name in self._sets.items():
-            jails.setdefault(name, []).append(jail)  # by `set:` two jails may have one set
-        for name, sharing in jails.items():
-
-            def keep(payload: bytes, sharing: Sequence[str] = sharing) -> None:
-                for who, member in decode_members(payload):
-                    target = Target("net", who)
-                    for jail in sharing:
-                        found[jail, target] = member
-
-            await self._ask(f"listing the set {name}", encode_list(name), keep)
-        return found
+        await self._apply(self._kernel.delete, ((key, 0) for key in bans), "unbanned", gone_is_fine=True)
 
     async def banned(self) -> Mapping[Key, float | None]:
-        return {key: member.left for key, member in (await self.members()).items()}
+        listed = await self._list(lambda member: member.left)
+        return {(jail, Target("net", who)): left for jail, members in listed.items() for who, left in members.items()}
+
+    async def dropped(self) -> Mapping[str, Mapping[str, int]]:
+        return await self._list(lambda member: member.packets)
 
     async def teardown(self) -> None:
         for tables in self._tables.values():
             await tables.restore(render_teardown(await tables.read()))
         self._sets = {}
-        if kept := [name for name in ours(await self._headers()) if not await self._destroyed(name)]:
+        if kept := [name for name in ours(await self._kernel.headers()) if not await self._kernel.destroy(name)]:
             raise FirewallError(f"still in use: {', '.join(kept)}", "rules refer to them; iptables-save | grep match-set", BUSY)
 
     async def close(self) -> None:
-        self._netlink.close()
+        self._kernel.close()
 
-    async def _apply(self, encode: _Encode, wanted: Iterable[tuple[Key, int]], doing: str, *, gone_is_fine: bool) -> None:
+    async def _list(self, pick: Callable[[Member], T]) -> Mapping[str, Mapping[str, T]]:
+        """
+        By jail the members of its sets, and what `pick` makes of each.
+
+        Text and numbers, and no tuple for each: a hundred thousand objects with references make the collector of garbage
+        walk through all that there are, and the loop would stand still for that long.
+        """
+        found: dict[str, dict[str, T]] = {}
+        sets: dict[str, list[dict[str, T]]] = {}
+        for (jail, _), name in self._sets.items():
+            sets.setdefault(name, []).append(found.setdefault(jail, {}))  # by `set:` two jails may have one set
+        for name, sharing in sets.items():
+
+            def keep(who: str, member: Member, sharing: Sequence[dict[str, T]] = sharing) -> None:
+                for members in sharing:
+                    members[who] = pick(member)
+
+            await self._kernel.list(name, keep)
+        return found
+
+    async def _apply(self, send: _Send, wanted: Iterable[tuple[Key, int]], doing: str, *, gone_is_fine: bool) -> None:
         failed: dict[Key, str] = {}
         numbers: list[int | None] = []
         for name, batch in self._sorted_by_set(wanted, {} if gone_is_fine else failed).items():
-            numbers += await self._send(encode, name, batch, failed, gone_is_fine=gone_is_fine)
+            numbers += await self._send(send, name, batch, failed, gone_is_fine=gone_is_fine)
         if failed:
             (jail, target), why = next(iter(failed.items()))
             more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
@@ -168,7 +163,7 @@ class IpsetFirewall:
         return f"jail {jail} has no set"
 
     async def _send(
-        self, encode: _Encode, name: str, batch: _Batch, failed: dict[Key, str], *, gone_is_fine: bool
+        self, send: _Send, name: str, batch: _Batch, failed: dict[Key, str], *, gone_is_fine: bool
     ) -> list[int | None]:
         """Send all of `batch`, a message at a time; what is refused goes to `failed`. Returns the errnos of the refusals."""
         numbers: list[int | None] = []
@@ -176,7 +171,7 @@ class IpsetFirewall:
         while start < len(batch.elements):
             part = batch.elements[start : start + PER_MESSAGE]
             try:
-                await self._netlink.request(encode(name, batch.family, part))
+                await send(name, batch.family, part)
                 start += len(part)
             except OSError as error:
                 number = number_of(error)
@@ -192,34 +187,3 @@ class IpsetFirewall:
             if start < len(batch.elements):
                 await asyncio.sleep(0)
         return numbers
-
-    async def _headers(self) -> Mapping[str, Header]:
-        headers: dict[str, Header] = {}
-
-        def keep(payload: bytes) -> None:
-            if header := decode_header(payload):
-                headers[header.name] = header
-
-        await self._ask("listing the sets", encode_headers(), keep)
-        return headers
-
-    async def _destroyed(self, name: str) -> bool:
-        """Destroy a set, gone already is fine; False if a rule still refers to it."""
-        for pause in _CLEARING:
-            await asyncio.sleep(pause)
-            try:
-                await self._ask(f"destroying the set {name}", encode_destroy(name))
-            except FirewallError as error:
-                if error.errno == errno.ENOENT:
-                    return True
-                if error.errno not in (BUSY, REFERENCED):
-                    raise
-            else:
-                return True
-        return False
-
-    async def _ask(self, doing: str, request: Request, each: Callable[[bytes], None] | None = None) -> None:
-        try:
-            await self._netlink.request(request, each)
-        except OSError as error:
-            raise refusal(doing, error) from error

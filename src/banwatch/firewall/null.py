@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from banwatch.config.model import JailSpec
 from banwatch.firewall.base import Key
-from banwatch.firewall.elements import Member
 from banwatch.model import Ban
 
 
@@ -45,13 +44,13 @@ class NullFirewall:
         for key in bans:
             self._until.pop(key, None)
 
-    async def members(self) -> Mapping[Key, Member]:
+    async def banned(self) -> Mapping[Key, float | None]:
         now = self._clock()
         self._forget(now)
-        return {key: Member(None if until is None else until - now) for key, until in self._until.items()}
+        return {key: None if until is None else until - now for key, until in self._until.items()}
 
-    async def banned(self) -> Mapping[Key, float | None]:
-        return {key: member.left for key, member in (await self.members()).items()}
+    async def dropped(self) -> Mapping[str, Mapping[str, int]]:
+        return {}
 
     async def teardown(self) -> None:
         self._until.clear()

@@ -12,9 +12,8 @@ from banwatch.firewall.base import Firewall
 from banwatch.firewall.ipset import IpsetFirewall
 from banwatch.firewall.iptables import Tables
 from banwatch.firewall.null import NullFirewall
-from banwatch.firewall.refusal import RIGHTS, refusal
-from banwatch.firewall.wire import encode_protocol, encode_type
-from banwatch.host.netlink import NETLINK_NETFILTER, Netlink
+from banwatch.firewall.refusal import RIGHTS
+from banwatch.firewall.sets import KernelSets
 
 _RIGHTS = {12: "CAP_NET_ADMIN", 13: "CAP_NET_RAW"}
 _PROGRAMS = {4: ("iptables", "iptables-restore"), 6: ("ip6tables", "ip6tables-restore")}
@@ -37,16 +36,7 @@ async def _open_ipset() -> IpsetFirewall:
     tables, lacking = find_tables(_find_program, _has_ipv6())
     if missing := missing_rights(Path("/proc/self/status")):
         raise FirewallError(f"missing rights: {', '.join(missing)}", RIGHTS)
-    netlink = Netlink(NETLINK_NETFILTER)
-    try:
-        netlink.open()
-        await netlink.request(encode_protocol())
-        for family in tables:
-            await netlink.request(encode_type(family))
-    except OSError as error:
-        netlink.close()
-        raise refusal("ipset cannot be used", error) from error
-    return IpsetFirewall(netlink, tables, lacking)
+    return IpsetFirewall(await KernelSets().open(tuple(tables)), tables, lacking)
 
 
 def find_tables(find: Callable[[str], str | None], ipv6: bool) -> tuple[Mapping[int, Tables], list[str]]:
