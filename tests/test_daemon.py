@@ -263,6 +263,38 @@ def test_without_rights(start, home):
     assert "Traceback" not in "\n".join(daemon.lines)
 
 
+WITHOUT_NETLINK = """
+import ctypes, os, platform, struct, sys
+NR_SOCKET = {"x86_64": 41, "aarch64": 198}[platform.machine()]
+LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
+program = [(LOAD, 0, 0, 0), (EQUAL, 0, 3, NR_SOCKET), (LOAD, 0, 0, 16), (EQUAL, 0, 1, 16)]  # AF_NETLINK is 16
+program += [(RETURN, 0, 0, 0x00050000 | 97), (RETURN, 0, 0, 0x7FFF0000)]  # EAFNOSUPPORT; allow
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
+filter = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(program), ctypes.addressof(code)))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, filter, 0, 0) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_a_dry_run_without_netlink(start):
+    """In a sandbox that has none it decides and tells all the same, and says what it does without."""
+    daemon = start("--dry-run", wrap=(sys.executable, "-c", WITHOUT_NETLINK))
+    line = daemon.await_line("addresses of this host cannot be read: netlink is not to be had here")
+    assert "RestrictAddressFamilies has to name AF_NETLINK" in line
+    daemon.write(*["198.51.100.7"] * 3)
+    daemon.await_line("Would ban 198.51.100.7")
+    assert "Traceback" not in "\n".join(daemon.lines)
+
+
+def test_no_netlink(start):
+    """Without it nothing can be enforced: exit 69, with what is missing and what to do."""
+    daemon = start(ready=False, wrap=(sys.executable, "-c", WITHOUT_NETLINK))
+    assert daemon.wait() == 69
+    assert "netlink is not to be had here" in "\n".join(daemon.lines)
+    assert "Traceback" not in "\n".join(daemon.lines)
+
+
 @pytest.mark.parametrize(
     ("file", "text", "what"),
     [

@@ -28,8 +28,9 @@ from banwatch.engine import Change, Engine, Surroundings
 from banwatch.errors import EXIT_CONFIG, ConfigError, ControlError, FirewallError
 from banwatch.firewall.base import Firewall
 from banwatch.firewall.open import open_firewall
+from banwatch.firewall.refusal import refusal
 from banwatch.firewall.wire import LONGEST
-from banwatch.host.addresses import AddressWatch
+from banwatch.host.addresses import UNKNOWN, AddressWatch, HostAddresses
 from banwatch.host.clock import Clock
 from banwatch.host.systemd import Notifier
 from banwatch.keeper import Keeper, concerns_kernel
@@ -107,8 +108,7 @@ class Daemon:
             self._firewall = await open_firewall(config.daemon.firewall, self._options.dry_run)
             stack.push_async_callback(self._firewall.close)
             self._enforcer = Enforcer(self._firewall, self._reporter.done, self._reporter.given_up, self._clock)
-            addresses = await stack.enter_async_context(AddressWatch(self._surround))
-            engine = Engine(config, Surroundings(addresses.current.own, addresses.current.onlink))
+            engine = Engine(config, Surroundings(*await self._watch_addresses(stack)))
             self._keeper = Keeper(engine, self._enforcer, self._reporter, self._clock)
             self._clock.listen(self._step_clock, self._keeper.rearm)
             await stack.enter_async_context(self._clock)
@@ -318,6 +318,22 @@ class Daemon:
             fault = f"metrics are not served on {spec.host}:{spec.port}: {error.strerror}"
             self._faults.append(fault)
             self._log.error(fault)
+
+    async def _watch_addresses(self, stack: AsyncExitStack) -> HostAddresses:
+        """
+        The host's addresses of now. Where nobody can be banned it goes without them.
+
+        Raises:
+            FirewallError: they cannot be read; so it would not be known whom to spare.
+        """
+        try:
+            return (await stack.enter_async_context(AddressWatch(self._surround))).current
+        except OSError as error:
+            refused = refusal("the addresses of this host cannot be read", error)
+            if self._firewall.name != "null":
+                raise refused from error
+            self._log.warning(refused.message, hint=refused.hint or None)
+            return UNKNOWN
 
     def _surround(self, own: frozenset[str], onlink: frozenset[str]) -> None:
         self.engine.surround(Surroundings(own, onlink))

@@ -38,6 +38,10 @@ class HostAddresses(NamedTuple):
     onlink: frozenset[str]
 
 
+UNKNOWN = HostAddresses(_ALWAYS, frozenset())
+"""What is left where the kernel does not tell."""
+
+
 class HostAddress(NamedTuple):
     """An address of an interface, and its IPv6 network if that says anything about neighbours."""
 
