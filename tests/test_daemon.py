@@ -244,6 +244,30 @@ def test_a_flush_spares_sets_of_others(start, home):
     assert list(entries("theirs")) == ["203.0.113.9"]
 
 
+def test_a_set_that_cannot_be_used(start, home):
+    """At the start its jail alone is left out, loudly, until the set is mended; a reload with such a set is refused."""
+    subprocess.run(("ipset", "create", "theirs", "hash:ip", "timeout", "0"), check=True)
+    other = home / "jails.d" / "other.yaml"
+    rules = "{ip: {by: ip, count: [auth], limit: 3/10m, bantime: 10m}}"
+    other.write_text(f"other: {{enabled: true, watch: {{sshd: {{logs: [/x]}}}}, rules: {rules}, set: theirs}}\n")
+    daemon = start()
+    assert "set 'theirs' is of type hash:ip" in daemon.await_line("ERROR .*jail is left out of the firewall")
+    daemon.write(*["198.51.100.7"] * 3)
+    daemon.await_line("Ban 198")
+    assert list(entries()) == ["198.51.100.7"]
+    [status] = map(json.loads, daemon.client("status", "other", "--json").stdout.splitlines())
+    assert (status["state"], status["problems"]) == ("degraded", ["set 'theirs' is of type hash:ip, not hash:net"])
+    reply = daemon.client("reload")
+    assert reply.returncode == 69
+    assert "set 'theirs' is of type hash:ip" in reply.stderr
+    assert list(entries()) == ["198.51.100.7"]
+    subprocess.run(("ipset", "destroy", "theirs"), check=True)
+    subprocess.run(("ipset", "create", "theirs", "hash:net", "timeout", "0"), check=True)
+    assert daemon.client("reload").returncode == 0
+    assert daemon.client("ban", "other", "203.0.113.9").returncode == 0
+    assert list(entries("theirs")) == ["203.0.113.9"]
+
+
 def test_a_dry_run_touches_nothing(start):
     """It says what it would do, and the kernel never hears of it."""
     daemon = start("--dry-run")

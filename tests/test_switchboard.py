@@ -25,9 +25,13 @@ class Refusing(NullFirewall):
     """A firewall that refuses jails of a certain name."""
 
     refused = ""
+    broken = False
+
+    async def unusable(self, jails):
+        return {jail.name: "no" for jail in jails if jail.name == self.refused}
 
     async def setup(self, jails):
-        if any(jail.name == self.refused for jail in jails):
+        if self.broken or await self.unusable(jails):
             raise FirewallError("no")
         await super().setup(jails)
 
@@ -90,9 +94,27 @@ async def test_a_firewall_that_refuses_is_told(board, tmp_path):
     """The lines are read all the same; the ban will be tried again."""
     start, firewall, notes = board
     switches = await start(config(tmp_path, gone="auto"))
-    firewall.refused = "gone"
+    firewall.broken = True
     await switches.switch_on(frozenset({"gone"}))
     assert notes.told[0] == ("firewall cannot be set up", {"error": "no", "hint": None})
+
+
+async def test_one_that_is_refused_keeps_no_other_down(board, tmp_path):
+    """At the start, and when its log appears: it alone has no sets and is degraded; it is told once, and again set up later."""
+    start, firewall, notes = board
+    firewall.refused = "bad"
+    switches = await start(config(tmp_path, bad="true", good="true", late="auto"))
+    assert laid(firewall) == ["good", "manual"]
+    assert (switches.view("bad", ()).state, switches.view("bad", ()).problems) == ("degraded", ["no"])
+    assert switches.view("good", ()).state == "waiting"
+    await switches.switch_on(frozenset({"late"}))
+    assert laid(firewall) == ["good", "late", "manual"]
+    told = [("jail is left out of the firewall", {"jail": "bad", "error": "no"}), ("jails are on now", {"jails": "late"})]
+    assert notes.told == told
+    firewall.refused = ""
+    await switches.lay()
+    assert laid(firewall) == ["bad", "good", "late", "manual"]
+    assert switches.view("bad", ()).state == "waiting"
 
 
 async def test_a_change_that_is_refused_leaves_what_was(board, tmp_path):

@@ -5,7 +5,7 @@ A jail that is `enabled: auto` is off until one of its logs is there: no filter 
 of it looks at packets. One that has bans in the kernel from an earlier life is on all the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -32,10 +32,13 @@ class Switchboard:
 
     Attributes:
         on: their names.
+        refused: those that are on and go without sets and rules, and why: what one of them names is not there, or cannot be
+            used. Their bans are not in force; the others' are.
     """
 
     def __init__(self, firewall: Firewall, tail: Tail, log: Any) -> None:
         self.on: frozenset[str] = frozenset()
+        self.refused: Mapping[str, str] = {}
         self._firewall = firewall
         self._tail = tail
         self._log = log
@@ -50,7 +53,21 @@ class Switchboard:
         """
         self.on = self._find(config) | await self._firewall.present(list(config.jails.values()))
         self._config = config
-        await self._set_up(config, self.on)
+        await self.lay()
+
+    async def lay(self) -> None:
+        """
+        Have sets and rules for all that is on, but not for those who are `refused`, which is told.
+
+        Raises:
+            FirewallError: they cannot be laid.
+        """
+        specs = [spec for name, spec in self._config.jails.items() if name in self.on]
+        before, self.refused = self.refused, await self._firewall.unusable(specs)
+        for name, why in self.refused.items():
+            if before.get(name) != why:
+                self._log.error("jail is left out of the firewall", jail=name, error=why)
+        await self._firewall.setup([spec for spec in specs if spec.name not in self.refused])
 
     async def change(self, config: Config) -> None:
         """
@@ -62,20 +79,20 @@ class Switchboard:
         await self._tail.set_patterns(self._config.logs() | config.logs())
         on = self._find(config) | (self.on & config.jails.keys())
         try:
-            await self._set_up(config, on)
+            await self._firewall.setup([spec for name, spec in config.jails.items() if name in on])
         except FirewallError:
             with suppress(FirewallError):  # the first error is the one to be told
-                await self._set_up(self._config, self.on)
+                await self.lay()
             await self._tail.set_patterns(self._config.logs())
             raise
-        self.on, self._config = on, config
+        self.on, self._config, self.refused = on, config, {}
         await self._tail.set_patterns(config.logs())
 
     async def switch_on(self, jails: frozenset[str]) -> None:
         """Give jails that were off what they need, before their first ban; what fails is told, and tried again with the ban."""
         self.on |= jails
         try:
-            await self._set_up(self._config, self.on)
+            await self.lay()
         except FirewallError as error:
             self._log.error("firewall cannot be set up", error=error.message, hint=error.hint or None)
         self._log.info("jails are on now", jails=", ".join(sorted(jails)))
@@ -85,7 +102,12 @@ class Switchboard:
         spec = self._config.jails[jail]
         sources = self._sources_of(spec)
         files = sorted(source.source for source in sources if source.opened)
-        found = [*problems, *(f"{source.source}: {source.error}" for source in sources if source.error and not source.missing)]
+        refused = [self.refused[jail]] if jail in self.refused else []
+        found = [
+            *refused,
+            *problems,
+            *(f"{source.source}: {source.error}" for source in sources if source.error and not source.missing),
+        ]
         state = "off" if jail not in self.on else "degraded" if found else "on" if files or not spec.watch else "waiting"
         return JailView(state, files, found)
 
@@ -112,6 +134,3 @@ class Switchboard:
     def _sources_of(self, spec: JailSpec) -> list[SourceState]:
         patterns = {pattern for watch in spec.watch for pattern in watch.logs}
         return [source for source in self._tail.sources().values() if not patterns.isdisjoint(source.patterns)]
-
-    async def _set_up(self, config: Config, on: frozenset[str]) -> None:
-        await self._firewall.setup([spec for name, spec in config.jails.items() if name in on])

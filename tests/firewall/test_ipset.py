@@ -335,6 +335,33 @@ async def test_a_set_that_cannot_be_used(firewall, say):
     assert rules(say) == EMPTY
 
 
+async def test_who_is_unusable(firewall, say):
+    """Each jail that names a set which is missing, or wrong, with its reason, and nobody else; nothing is changed."""
+    say.run("ipset", "create", "six", "hash:net", "family", "inet6", "timeout", "0")
+    say.run("ipset", "create", "ports", "hash:ip,port", "timeout", "0")
+    say.run("ipset", "create", "endless", "hash:net")
+    say.run("ipset", "create", "banwatch-own-4", "hash:ip", "timeout", "0")
+    before = sets(say)
+    names = ("none", "ports", "endless")
+    jails = [say.jail(), say.jail("six", set="six"), say.jail("own"), *(say.jail(name, set=name) for name in names)]
+    assert await firewall.unusable(jails) == {
+        "own": "set 'banwatch-own-4' is of type hash:ip, not hash:net",
+        "none": "jail none: there is no set 'none' (ipset create none hash:net timeout 0 counters)",
+        "ports": "set 'ports' is of type hash:ip,port, not hash:net",
+        "endless": "set 'endless' was made without `timeout`, so that no ban in it would end",
+    }
+    assert sets(say) == before
+    assert rules(say) == EMPTY
+    await firewall.setup(jails[:2])
+
+
+async def test_the_set_of_the_allowed_concerns_all(firewall, say):
+    """Where it cannot be used nobody can be protected from being locked out, so that nothing starts."""
+    say.run("ipset", "create", "banwatch-allow-4", "hash:ip", "timeout", "0")
+    with pytest.raises(FirewallError, match="set 'banwatch-allow-4' is of type hash:ip"):
+        await firewall.unusable([say.jail()])
+
+
 async def test_a_stale_set_in_use(firewall, say, monkeypatch):
     """A set of ours that a rule of somebody else refers to is kept, and noted; at the end it is an error."""
     monkeypatch.setattr("banwatch.firewall.sets._CLEARING", (0.0, 0.01))

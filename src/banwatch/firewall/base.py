@@ -36,6 +36,12 @@ class Firewall(Protocol):
         of ours that no jail uses any more are destroyed. What is right already is not touched.
         """
 
+    async def unusable(self, jails: Sequence[JailSpec]) -> Mapping[str, str]:
+        """
+        Which of `jails` cannot have their sets or rules, and why: a set that `set:` names is not there, or is not as it
+        would have to be. Setup refuses when there is one among its jails. The error is raised for what concerns them all.
+        """
+
     async def present(self, jails: Sequence[JailSpec]) -> frozenset[str]:
         """Which of `jails` have a set in the kernel already, from an earlier life. Works without a setup before it."""
 

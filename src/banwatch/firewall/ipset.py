@@ -15,11 +15,11 @@ from banwatch.errors import FirewallError
 from banwatch.firewall.base import Key, seconds_left
 from banwatch.firewall.elements import Element, Member
 from banwatch.firewall.iptables import Tables
-from banwatch.firewall.plan import ours, plan_sets, set_name
+from banwatch.firewall.plan import Plan, ours, plan_sets, set_name
 from banwatch.firewall.refusal import BUSY, advise, explain, number_of
 from banwatch.firewall.rules import chain_rules, render_setup, render_teardown
 from banwatch.firewall.sets import KernelSets
-from banwatch.firewall.wire import PER_MESSAGE, decode_failed
+from banwatch.firewall.wire import PER_MESSAGE, Header, decode_failed
 from banwatch.host.netlink import NetlinkError
 from banwatch.model import Ban, Target
 
@@ -63,8 +63,7 @@ class IpsetFirewall:
         return self._lacking + self._kept
 
     async def setup(self, jails: Sequence[JailSpec]) -> None:
-        plan = plan_sets(jails, tuple(self._tables), await self._kernel.headers())
-        laid = {family: chain_rules(jails, plan.sets, family) for family in self._tables}  # raises before anything is done
+        plan, laid = self._plan(jails, await self._kernel.headers())  # raises before anything is done
         for name, family in plan.create:
             await self._kernel.create(name, family)
         for family, tables in self._tables.items():
@@ -72,6 +71,17 @@ class IpsetFirewall:
         self._sets = plan.sets
         kept = [name for name in plan.stale if not await self._kernel.destroy(name)]
         self._kept = tuple(f"the set {name} is kept: a rule of somebody else refers to it" for name in kept)
+
+    async def unusable(self, jails: Sequence[JailSpec]) -> Mapping[str, str]:
+        existing = await self._kernel.headers()
+        self._plan((), existing)
+        refused: dict[str, str] = {}
+        for jail in jails:
+            try:
+                self._plan([jail], existing)
+            except FirewallError as error:
+                refused[jail.name] = error.message
+        return refused
 
     async def present(self, jails: Sequence[JailSpec]) -> frozenset[str]:
         existing = await self._kernel.headers()
@@ -101,6 +111,11 @@ class IpsetFirewall:
 
     async def close(self) -> None:
         self._kernel.close()
+
+    def _plan(self, jails: Sequence[JailSpec], existing: Mapping[str, Header]) -> tuple[Plan, Mapping[int, tuple[str, ...]]]:
+        """The sets for `jails`, and by family the rules of the chain; FirewallError if they cannot be had."""
+        plan = plan_sets(jails, tuple(self._tables), existing)
+        return plan, {family: chain_rules(jails, plan.sets, family) for family in self._tables}
 
     async def _list(self, pick: Callable[[Member], T]) -> Mapping[str, Mapping[str, T]]:
         """

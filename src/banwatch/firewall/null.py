@@ -32,6 +32,9 @@ class NullFirewall:
     async def setup(self, jails: Sequence[JailSpec]) -> None:
         self.jails = tuple(jails)
 
+    async def unusable(self, jails: Sequence[JailSpec]) -> Mapping[str, str]:  # noqa: ARG002  whoever they are
+        return {}
+
     async def present(self, jails: Sequence[JailSpec]) -> frozenset[str]:
         return frozenset(jail.name for jail in jails) & {jail.name for jail in self.jails}
 
