@@ -5,13 +5,31 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from banwatch.enforcer import Enforcer
+from banwatch.enforcer import Enforcer, concerns_kernel
 from banwatch.errors import FirewallError
 from banwatch.model import Ban, Target, Unban
 
 
 def ban_of(number, until=600.0):
     return Ban("sshd", Target("net", f"192.0.2.{number}"), "ip", 0.0, until)
+
+
+LOGIN = ban_of(1)._replace(target=Target("login", "bob"))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (ban_of(1), True),
+        (Unban(ban_of(1), 0.0, ""), True),
+        (ban_of(1)._replace(enforce=False), False),
+        (LOGIN, False),
+        (Unban(LOGIN, 0.0, ""), False),
+    ],
+)
+def test_concerns_kernel(change, expected):
+    """Logins and what is only recorded are no business of the kernel."""
+    assert concerns_kernel(change) is expected
 
 
 class Scripted:
@@ -154,3 +172,87 @@ async def test_an_unban_ends_the_retries_of_a_ban(world):
     assert firewall.calls == [("ban", ["192.0.2.1"]), ("unban", ["192.0.2.1"])]
     assert done == [Unban(ban_of(1), 1.0, "by command")]
     assert given_up == []
+
+
+async def test_several_may_wait_for_one_change(world):
+    """Each waits for all of his own, and hears of a failure among them when the last is done."""
+    firewall, enforcer, _, _ = world
+    firewall.fail = {"192.0.2.2": 99}
+    first = asyncio.create_task(enforcer.carry_out([ban_of(1), ban_of(2)]))
+    second = asyncio.create_task(enforcer.carry_out([ban_of(1), ban_of(3)]))
+    gone = asyncio.create_task(enforcer.carry_out([ban_of(3)]))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await enforcer.settle()
+    await asyncio.wait_for(second, 5)
+    with pytest.raises(FirewallError, match="no"):
+        await asyncio.wait_for(first, 5)
+
+
+async def test_nothing_to_carry_out(world):
+    """Is done at once."""
+    firewall, enforcer, _, _ = world
+    await enforcer.carry_out([])
+    assert firewall.calls == []
+
+
+async def test_a_renewal_stands_behind_what_is_under_way(world):
+    """What waits, what is being carried out and what is tried again is newer than the renewal, which leaves it alone."""
+    firewall, enforcer, done, _ = world
+    enforcer._retries = (60.0,)
+    firewall.fail = {"192.0.2.1": 1}
+    async with running(enforcer):
+        enforcer.submit([ban_of(1)])
+        while enforcer.retried == 0:
+            await asyncio.sleep(0)
+        firewall.gate = asyncio.Event()
+        enforcer.submit([Unban(ban_of(2), 1.0, "by command")])
+        while len(firewall.calls) < 2:
+            await asyncio.sleep(0)
+        enforcer.submit([ban_of(3, until=900.0)])
+        task = asyncio.create_task(enforcer.renew([ban_of(1), ban_of(2), ban_of(3), ban_of(4)]))
+        await asyncio.sleep(0)
+        firewall.gate.set()
+        await asyncio.wait_for(task, 5)
+    assert firewall.calls[1:] == [("unban", ["192.0.2.2"]), ("ban", ["192.0.2.3", "192.0.2.4"])]
+    assert done == [Unban(ban_of(2), 1.0, "by command"), ban_of(3, until=900.0), ban_of(4)]
+
+
+async def test_an_unban_during_a_renewal_is_the_last_word(world):
+    """It is carried out after the renewal, so that nobody is left banned whom nobody wants banned."""
+    firewall, enforcer, _, _ = world
+    firewall.gate = asyncio.Event()
+    async with running(enforcer):
+        renewal = asyncio.create_task(enforcer.renew([ban_of(1)]))
+        while not firewall.calls:
+            await asyncio.sleep(0)
+        unban = asyncio.create_task(enforcer.carry_out([Unban(ban_of(1), 1.0, "by command")]))
+        await asyncio.sleep(0)
+        firewall.gate.set()
+        await asyncio.wait_for(asyncio.gather(renewal, unban), 5)
+    assert firewall.calls == [("ban", ["192.0.2.1"]), ("unban", ["192.0.2.1"])]
+
+
+async def test_who_watches_sees_what_was_touched(world):
+    """All that was wished, carried out or tried again before, and all that came while he watched."""
+    firewall, enforcer, _, _ = world
+    enforcer._retries = (60.0,)
+    firewall.fail = {"192.0.2.1": 1}
+    async with running(enforcer):
+        enforcer.submit([ban_of(1)])
+        while enforcer.retried == 0:
+            await asyncio.sleep(0)
+        await enforcer.carry_out([ban_of(2)])
+        assert enforcer.idle
+        firewall.gate = asyncio.Event()
+        enforcer.submit([ban_of(3)])
+        assert not enforcer.idle
+        while len(firewall.calls) < 3:
+            await asyncio.sleep(0)
+        assert not enforcer.idle
+        enforcer.submit([ban_of(4)])
+        with enforcer.watching() as touched:
+            firewall.gate.set()
+            await enforcer.carry_out([ban_of(5)])
+        await enforcer.carry_out([ban_of(6)])
+    assert {target.who for _, target in touched} == {f"192.0.2.{number}" for number in (1, 3, 4, 5)}

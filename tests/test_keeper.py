@@ -9,7 +9,7 @@ from banwatch.config.model import Config, DaemonSpec, JailSpec
 from banwatch.enforcer import Enforcer
 from banwatch.engine import Engine
 from banwatch.firewall.null import NullFirewall
-from banwatch.keeper import Keeper, concerns_kernel
+from banwatch.keeper import Keeper
 from banwatch.model import Ban, Target, Unban
 
 
@@ -44,21 +44,6 @@ async def keeper():
     keeper.disarm()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        (ban(), True),
-        (Unban(ban(), 0.0, ""), True),
-        (ban(enforce=False), False),
-        (ban("bob", realm="login"), False),
-        (Unban(ban("bob", realm="login"), 0.0, ""), False),
-    ],
-)
-def test_concerns_kernel(change, expected):
-    """Logins and what is only recorded are no business of the kernel."""
-    assert concerns_kernel(change) is expected
 
 
 async def test_carry_out_returns_when_the_kernel_has_it(keeper):

@@ -119,3 +119,33 @@ def test_a_burst_is_told_without_reasons(tell):
     bans = [BAN._replace(target=Target("net", f"192.0.2.{number}")) for number in range(100)]
     make().done(bans, 100.0)
     assert told() == [f"WARNING [sshd] Ban 192.0.2.{number}" for number in range(100)]
+
+
+def test_what_is_put_back_is_no_news(tell):
+    """What the kernel has lost is not in force until it has it again, and neither is told: it is one ban."""
+    make, told = tell
+    reporter = make()
+    reporter.done([BAN], 100.0)
+    reporter.lost([BAN, BAN._replace(target=Target("net", "192.0.2.8"))])
+    assert not reporter.in_force(BAN)
+    reporter.done([BAN], 200.0)
+    assert reporter.in_force(BAN)
+    assert [line for line in told() if "why" not in line] == ["WARNING [sshd] Ban 192.0.2.7"]
+
+
+def test_how_many_the_kernel_has(tell):
+    """Each address once, by family, whatever becomes of it; logins and what is only recorded are not in the kernel."""
+    make, _ = tell
+    reporter = make()
+    six = BAN._replace(target=Target("net", "2001:db8::/64"))
+    reporter.adopted([six])
+    reporter.done([BAN, BAN._replace(until=900.0), BAN._replace(jail="mail", enforce=False)], 100.0)
+    reporter.done([BAN._replace(target=Target("login", "bob"))], 100.0)
+    assert +reporter.held == {("sshd", 4): 1, ("sshd", 6): 1}
+    for _ in range(2):
+        reporter.lost([BAN, six])
+        assert +reporter.held == {}
+    reporter.done([BAN, Unban(six, 300.0, "by command")], 300.0)
+    assert +reporter.held == {("sshd", 4): 1}
+    reporter.done([Unban(BAN, 700.0, "expired"), Unban(BAN, 700.0, "expired")], 700.0)
+    assert +reporter.held == {}

@@ -23,7 +23,7 @@ from banwatch.config.model import Config, Problem
 from banwatch.config.problem import count_problems, render_problem
 from banwatch.control.peer import Peer
 from banwatch.control.server import Server
-from banwatch.enforcer import Enforcer
+from banwatch.enforcer import Enforcer, concerns_kernel, key_of
 from banwatch.engine import Change, Engine, Surroundings
 from banwatch.errors import EXIT_CONFIG, ConfigError, ControlError, FirewallError
 from banwatch.firewall.base import Firewall
@@ -33,13 +33,13 @@ from banwatch.firewall.wire import LONGEST
 from banwatch.host.addresses import UNKNOWN, AddressWatch, HostAddresses
 from banwatch.host.clock import Clock
 from banwatch.host.systemd import Notifier
-from banwatch.keeper import Keeper, concerns_kernel
+from banwatch.keeper import Keeper
 from banwatch.log import Log
 from banwatch.metrics.http import MetricsServer
 from banwatch.metrics.registry import Metrics, Reading
 from banwatch.model import Ban, Chunk, Target
 from banwatch.readings import read_edges, read_engine, read_sources
-from banwatch.reporter import Reporter, key_of
+from banwatch.reporter import Reporter
 from banwatch.sources.tail import Tail
 from banwatch.switchboard import JailView, Switchboard
 

@@ -8,7 +8,8 @@ given up, reported and counted.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from banwatch.errors import FirewallError
@@ -21,22 +22,49 @@ Change = Ban | Unban
 Key = tuple[str, Target]
 
 
+def key_of(change: Change) -> Key:
+    """The (jail, target) that a change is about."""
+    ban = change.ban if isinstance(change, Unban) else change
+    return ban.jail, ban.target
+
+
+def concerns_kernel(change: Change) -> bool:
+    """Whether the kernel has to do something: not for logins, and not for what is only recorded."""
+    ban = change.ban if isinstance(change, Unban) else change
+    return ban.enforce and ban.target.realm == "net"
+
+
+class _Waiter:
+    """One who waits for `left` changes; `done` is resolved after the last of them, with the first failure if there was one."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._error: FirewallError | None = None
+
+    def tell(self, error: FirewallError | None) -> None:
+        self.left -= 1
+        self._error = self._error or error
+        if self.left or self.done.done():
+            return
+        if self._error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(self._error)
+
+
 @dataclass(slots=True, eq=False)
 class _Wish:
     """A change that is not yet in the kernel, how often it failed, and who waits for it."""
 
     change: Change
     failures: int = 0
-    waiting: list["asyncio.Future[None]"] = field(default_factory=list)
+    waiting: list[_Waiter] = field(default_factory=list)
 
     def resolve(self, error: FirewallError | None) -> None:
-        for future in self.waiting:
-            if future.done():
-                continue
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(error)
+        for waiter in self.waiting:
+            waiter.tell(error)
+        self.waiting = []
 
 
 class Enforcer:
@@ -63,6 +91,8 @@ class Enforcer:
         self._retries = retries
         self._wishes: dict[Key, _Wish] = {}
         self._failing: dict[Key, _Wish] = {}
+        self._carried: Mapping[Key, _Wish] = {}
+        self._touched: set[Key] | None = None
         self._work = asyncio.Event()
         self._turn = asyncio.Lock()
         self.retried = 0
@@ -83,16 +113,42 @@ class Enforcer:
         Raises:
             FirewallError: one of them failed; the retries go on behind.
         """
-        loop = asyncio.get_running_loop()
-        futures: list[asyncio.Future[None]] = []
-        for change in changes:
-            future = loop.create_future()
-            self._wish(change).waiting.append(future)
-            futures.append(future)
-        results = await asyncio.gather(*futures, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        wanted = list(changes)
+        if not wanted:
+            return
+        waiter = _Waiter(len(wanted))
+        for change in wanted:
+            self._wish(change).waiting.append(waiter)
+        await waiter.done
+
+    async def renew(self, bans: Iterable[Ban]) -> None:
+        """
+        Have bans that the book holds put into the kernel once more, and return when it has them all.
+
+        Where something is being done or tried for the same (jail, target) that goes on, and nothing is renewed: it is what
+        the book wanted later.
+
+        Raises:
+            FirewallError: one of them failed; the retries go on behind.
+        """
+        await self.carry_out([ban for ban in bans if not self._is_concerned(key_of(ban))])
+
+    @property
+    def idle(self) -> bool:
+        """Whether the kernel has all that can be done at the moment; what waits to be tried again cannot."""
+        return not self._wishes and not self._carried
+
+    @contextmanager
+    def watching(self) -> Iterator[set[Key]]:
+        """
+        Whom something was done for, tried or wished at any time while this is entered. A look at the kernel meanwhile may have
+        met them before it or after it.
+        """
+        touched = self._touched = {*self._wishes, *self._carried, *self._failing}
+        try:
+            yield touched
+        finally:
+            self._touched = None
 
     async def run(self) -> None:
         """Carry out what is submitted, until cancelled."""
@@ -107,10 +163,14 @@ class Enforcer:
         async with self._turn:
             while self._wishes:
                 wishes, self._wishes = self._wishes, {}
+                self._carried = wishes
                 unbans = {key: wish for key, wish in wishes.items() if isinstance(wish.change, Unban)}
                 bans = {key: wish for key, wish in wishes.items() if isinstance(wish.change, Ban)}
-                await self._apply(unbans, retries)
-                await self._apply(bans, retries)
+                try:
+                    await self._apply(unbans, retries)
+                    await self._apply(bans, retries)
+                finally:
+                    self._carried = {}
 
     async def _apply(self, wishes: Mapping[Key, _Wish], retries: asyncio.TaskGroup | None) -> None:
         if not wishes:
@@ -134,8 +194,13 @@ class Enforcer:
             for key, why in failed.items():
                 self._fail(key, wishes[key], FirewallError(why, error.hint, error.errno), retries)
 
+    def _is_concerned(self, key: Key) -> bool:
+        return key in self._wishes or key in self._carried or key in self._failing
+
     def _wish(self, change: Change) -> _Wish:
-        key = (change.jail, change.target) if isinstance(change, Ban) else (change.ban.jail, change.ban.target)
+        key = key_of(change)
+        if self._touched is not None:
+            self._touched.add(key)
         earlier = self._wishes.get(key) or self._failing.pop(key, None)
         wish = self._wishes[key] = _Wish(change)
         if earlier is not None:
@@ -145,7 +210,6 @@ class Enforcer:
 
     def _fail(self, key: Key, wish: _Wish, error: FirewallError, retries: asyncio.TaskGroup | None) -> None:
         wish.resolve(error)
-        wish.waiting = []
         if retries is None or wish.failures >= len(self._retries):
             self.given_up += 1
             self._give_up(wish.change, error)

@@ -3,16 +3,9 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from banwatch.enforcer import Enforcer
+from banwatch.enforcer import Enforcer, concerns_kernel
 from banwatch.engine import Change, Engine
-from banwatch.model import Unban
 from banwatch.reporter import Reporter
-
-
-def concerns_kernel(change: Change) -> bool:
-    """Whether the kernel has to do something: not for logins, and not for what is only recorded."""
-    ban = change.ban if isinstance(change, Unban) else change
-    return ban.enforce and ban.target.realm == "net"
 
 
 class Keeper:

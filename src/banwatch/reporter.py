@@ -5,24 +5,18 @@ A ban is told when the kernel has acknowledged it, never before. A ban that is o
 told as "Would ban", so that nobody who reads the log believes in protection that is not there.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from banwatch.address import family_of
+from banwatch.enforcer import Change, Key, concerns_kernel, key_of
 from banwatch.errors import FirewallError
 from banwatch.metrics.registry import Metrics
 from banwatch.model import ALLOW, Ban, Target, Unban
 
 TALKATIVE = 64
 """When more bans than this become facts together, their reasons are left to `banwatch-client` and to the JSON log."""
-
-Change = Ban | Unban
-Key = tuple[str, Target]
-
-
-def key_of(change: Change) -> Key:
-    """The (jail, target) that a change is about."""
-    ban = change.ban if isinstance(change, Unban) else change
-    return ban.jail, ban.target
 
 
 class Reporter:
@@ -38,20 +32,30 @@ class Reporter:
         self._log = log
         self._metrics = metrics
         self._dry_run = dry_run
-        self._facts: dict[str, set[Target]] = {}
+        self._facts: dict[str, dict[Target, Ban]] = {}
+        self._lost: set[Key] = set()
+        self.held: Counter[tuple[str, int]] = Counter()
+        """How many members the kernel has, as far as it has said so, by jail and family of addresses."""
         self.failed: dict[Key, str] = {}
         """What the kernel would not do, in words, until it does or nobody wants it any more."""
 
     def in_force(self, ban: Ban) -> bool:
         """Whether the kernel keeps `ban.target` out."""
-        return ban.enforce and not self._dry_run and ban.target.realm == "net" and self._is_fact(ban)
+        return concerns_kernel(ban) and not self._dry_run and self._is_fact(ban) and key_of(ban) not in self._lost
 
     def adopted(self, bans: Sequence[Ban]) -> None:
         """Bans that the kernel held already: facts, but not news."""
         for ban in bans:
-            self._facts.setdefault(ban.jail, set()).add(ban.target)
+            self._note(ban)
         if bans:
             self._log.info("bans found in the kernel", bans=len(bans))
+
+    def lost(self, bans: Iterable[Ban]) -> None:
+        """The kernel has `bans` no more; when it has them again that is no news."""
+        for ban in bans:
+            if self.in_force(ban):
+                self._lost.add(key_of(ban))
+                self.held[ban.jail, family_of(ban.target.who)] -= 1
 
     def done(self, changes: Sequence[Change], at: float) -> None:
         """`changes` are facts since `at`."""
@@ -75,15 +79,33 @@ class Reporter:
     def _is_fact(self, ban: Ban) -> bool:
         return ban.target in self._facts.get(ban.jail, ())
 
+    def _note(self, ban: Ban) -> Ban | None:
+        """`ban` is a fact; what was one before it of the same target."""
+        before = self._forget(ban)
+        self._facts.setdefault(ban.jail, {})[ban.target] = ban
+        if concerns_kernel(ban):
+            self.held[ban.jail, family_of(ban.target.who)] += 1
+        return before
+
+    def _forget(self, ban: Ban) -> Ban | None:
+        before = self._facts.get(ban.jail, {}).pop(ban.target, None)
+        if before is not None and concerns_kernel(before):
+            if (key := key_of(ban)) in self._lost:
+                self._lost.remove(key)
+            else:
+                self.held[ban.jail, family_of(ban.target.who)] -= 1
+        return before
+
     def _banned(self, ban: Ban, at: float, talkative: bool) -> None:
         if not ban.enforce and ban.until is not None and ban.until <= at:
             self._log.info("ban would be over already", jail=ban.jail, ban=ban)
             return
-        known = self._is_fact(ban)
-        self._facts.setdefault(ban.jail, set()).add(ban.target)
+        before = self._note(ban)
+        if before is not None and (before.until, before.enforce) == (ban.until, ban.enforce):
+            return  # put back, or renewed
         if ban.jail == ALLOW:
             self._log.info("allowed", jail=ban.jail, ban=ban)
-        elif known:
+        elif before is not None:
             self._log.info("ban prolonged", jail=ban.jail, ban=ban)
         else:
             self._metrics.banned(ban, at)
@@ -93,9 +115,8 @@ class Reporter:
 
     def _unbanned(self, unban: Unban) -> None:
         ban = unban.ban
-        if not self._is_fact(ban):
+        if self._forget(ban) is None:
             return  # it never was told
-        self._facts[ban.jail].discard(ban.target)
         if ban.jail == ALLOW:
             self._log.info("no longer allowed", jail=ban.jail, ban=ban)
             return
