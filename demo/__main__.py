@@ -89,7 +89,8 @@ def tell_story(machine: Machine) -> None:
         show_connection(machine, ATTACKER)
         show_connection(machine, NEIGHBOUR)
 
-        tell("5. It is the kernel that keeps the attacker out, and that counts the seconds down; it needs no banwatch for it:")
+        tell("5. It is the kernel that keeps the attacker out, and that counts the seconds down; it needs no banwatch for it")
+        tell("   (255.255.255.255 is nobody: while it is there, the set was not emptied behind banwatch's back):")
         run_and_show(machine, daemon, "ipset", "list", "banwatch-sshd-4")
 
         tell(f"6. The ban lasts {BANTIME} s; now the rest of it passes:")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from banwatch.config.paths import shipped_dir
+from banwatch.firewall.base import MARKS
 
 pytestmark = pytest.mark.kernel
 
@@ -81,9 +82,10 @@ class Running:
 
 
 def entries(name="banwatch-sshd-4"):
-    """Members of a set with their seconds, as ipset lists them."""
+    """Members of a set with their seconds, as ipset lists them, without the one that only marks it."""
     listed = subprocess.run(("ipset", "list", name), capture_output=True, text=True, check=True).stdout
-    return {member: int(left) for member, left in re.findall(r"^(\S+) timeout (\d+)", listed, re.MULTILINE)}
+    found = {member: int(left) for member, left in re.findall(r"^(\S+) timeout (\d+)", listed, re.MULTILINE)}
+    return {member: left for member, left in found.items() if member not in MARKS.values()}
 
 
 @pytest.fixture
@@ -389,6 +391,25 @@ def test_a_burst_is_in_force_at_once(start):
     while len(entries()) < 10_000:
         assert time.monotonic() < deadline
     assert set(entries()) == set(attackers)
+
+
+def test_a_reload_puts_back_what_is_missing(start):
+    """After somebody destroyed a set, or emptied it, what is called enforced is enforced."""
+    daemon = start()
+    daemon.write(*["198.51.100.7"] * 3)
+    daemon.await_line("Ban 198")
+    left = entries()["198.51.100.7"]
+    for damage in (
+        (("iptables", "-F", "banwatch"), ("ipset", "destroy", "banwatch-sshd-4")),
+        (("ipset", "flush"),),
+        (("iptables", "-F"), ("ip6tables", "-F"), ("iptables", "-X"), ("ip6tables", "-X"), ("ipset", "destroy")),
+    ):
+        for command in damage:
+            subprocess.run(command, check=True)
+        assert daemon.client("reload").returncode == 0
+        assert left - 60 < entries()["198.51.100.7"] <= left
+        assert json.loads(daemon.client("banned", "--json").stdout)["enforced"] is True
+    assert sum("Ban 198.51.100.7" in line for line in daemon.lines) == 1
 
 
 AUTO = """\

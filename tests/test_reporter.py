@@ -133,6 +133,18 @@ def test_what_is_put_back_is_no_news(tell):
     assert [line for line in told() if "why" not in line] == ["WARNING [sshd] Ban 192.0.2.7"]
 
 
+def test_the_clock_was_set(tell):
+    """A ban that has moved with the clock is the same ban, whether it is given to the kernel again or not."""
+    make, told = tell
+    reporter = make()
+    reporter.done([BAN], 100.0)
+    moved = BAN._replace(until=BAN.until + 3600.0)
+    reporter.follow([moved, BAN._replace(jail="mail")])
+    reporter.done([moved], 4000.0)
+    assert (reporter.in_force(moved), reporter.in_force(BAN._replace(jail="mail"))) == (True, False)
+    assert [line for line in told() if "why" not in line] == ["WARNING [sshd] Ban 192.0.2.7"]
+
+
 def test_how_many_the_kernel_has(tell):
     """Each address once, by family, whatever becomes of it; logins and what is only recorded are not in the kernel."""
     make, _ = tell

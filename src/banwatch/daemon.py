@@ -29,7 +29,6 @@ from banwatch.errors import EXIT_CONFIG, ConfigError, ControlError, FirewallErro
 from banwatch.firewall.base import Firewall
 from banwatch.firewall.open import open_firewall
 from banwatch.firewall.refusal import refusal
-from banwatch.firewall.wire import LONGEST
 from banwatch.host.addresses import UNKNOWN, AddressWatch, HostAddresses
 from banwatch.host.clock import Clock
 from banwatch.host.systemd import Notifier
@@ -39,6 +38,7 @@ from banwatch.metrics.http import MetricsServer
 from banwatch.metrics.registry import Metrics, Reading
 from banwatch.model import Ban, Chunk, Target
 from banwatch.readings import read_edges, read_engine, read_sources
+from banwatch.reconciler import Reconciler
 from banwatch.reporter import Reporter
 from banwatch.sources.tail import Tail
 from banwatch.switchboard import JailView, Switchboard
@@ -46,8 +46,6 @@ from banwatch.switchboard import JailView, Switchboard
 SWEEP_SECONDS = 60.0
 PIECE_BYTES = 64 * 1024
 """So much of a log is worked on at once; under an attack that takes a few milliseconds, in which nothing else happens."""
-
-RENEW_SECONDS = 86400.0
 
 Key = tuple[str, Target]
 
@@ -68,6 +66,7 @@ class Daemon:
     _firewall: Firewall
     _enforcer: Enforcer
     _keeper: Keeper
+    _reconciler: Reconciler
     _tail: Tail
     _jails: Switchboard
 
@@ -115,8 +114,7 @@ class Daemon:
             self._tail = await stack.enter_async_context(Tail(config.logs(), clock=self._clock))
             self._jails = Switchboard(self._firewall, self._tail, self._log)
             await self._jails.start(config)
-            self._reporter.adopted(engine.adopt(await self._firewall.banned(), self._clock()))
-            self._keeper.enact(engine.drop_ignored(self._clock()))
+            self._reconciler = Reconciler(self._firewall, self._keeper, self._enforcer, self._reporter, self._log, self._clock)
             await self._open_metrics(config, stack)
             self._tell(warn_unserved_ports(config))
             self._jails.tell_missing()
@@ -134,9 +132,11 @@ class Daemon:
         loop.add_signal_handler(signal.SIGUSR1, self._output.reopen)
         async with asyncio.TaskGroup() as tasks:
             loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload_by_signal()))
-            running = [
-                tasks.create_task(task)
-                for task in (self._enforcer.run(), self._read(), self._sweep(), self._renew(), self._feed_watchdog())
+            running = [tasks.create_task(self._enforcer.run())]
+            await self._reconciler.compare(thoroughly=True)
+            self._keeper.enact(self.engine.drop_ignored(self._clock()))
+            running += [
+                tasks.create_task(task) for task in (self._reconciler.run(), self._read(), self._sweep(), self._feed_watchdog())
             ]
             self._keeper.arm()
             self._ready.set()
@@ -164,7 +164,7 @@ class Daemon:
             if self._concerns_change(chunk):
                 async with self._changing:
                     if off := self.engine.jails_of(chunk.patterns) - self._jails.on:
-                        await self._jails.switch_on(off)
+                        await self._switch_on(off)
             for piece in chunk.pieces(PIECE_BYTES):
                 self._feed(piece)
                 await asyncio.sleep(0)
@@ -173,6 +173,10 @@ class Daemon:
         """Whether a jail has to be switched on for `chunk`, or a reload is about to bring the jails that it is for."""
         patterns = chunk.patterns or frozenset()
         return bool(self.engine.jails_of(patterns) - self._jails.on) or not patterns <= self.engine.logs
+
+    async def _switch_on(self, jails: frozenset[str]) -> None:
+        await self._jails.switch_on(jails)
+        await self._reconciler.compare()
 
     def _feed(self, chunk: Chunk) -> None:
         try:
@@ -192,17 +196,6 @@ class Daemon:
             while due is not None:
                 await asyncio.sleep(max(0.0, due - self._clock()))
                 due = self.engine.sweep(self._clock())
-
-    async def _renew(self) -> None:
-        """Longer bans than the kernel can hold are put in again before its own timeout ends them."""
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            long = [ban for ban in self.engine.book if concerns_kernel(ban) and _is_cut_by_kernel(ban)]
-            try:
-                await self._firewall.ban(long, self._clock())
-            except FirewallError as error:
-                self._metrics.error("firewall")
-                self._log.error("long bans were not renewed", error=error.message, hint=error.hint or None)
 
     async def _feed_watchdog(self) -> None:
         while self._notifier.watchdog is not None:
@@ -224,7 +217,7 @@ class Daemon:
         """Bring changes of the book to the kernel, and return when it has them; FirewallError if it refuses one."""
         if off := frozenset(key_of(change)[0] for change in changes) & self.engine.jails.keys() - self._jails.on:
             async with self._changing:
-                await self._jails.switch_on(off)
+                await self._switch_on(off)
         await self._keeper.carry_out(changes)
 
     def view(self, jail: str) -> JailView:
@@ -273,6 +266,7 @@ class Daemon:
         self._keeper.engine = engine = Engine(config, older=self.engine)
         now = self._clock()
         self._keeper.enact([*engine.drop_jails(now), *engine.drop_ignored(now), *engine.follow_enforce(now)])
+        await self._reconciler.compare()
         self._configure_log(config)
         self._tell([*config.problems, *warn_unserved_ports(config)])
         for part in ("control", "metrics", "firewall"):
@@ -342,6 +336,7 @@ class Daemon:
     def _step_clock(self, seconds: float) -> None:
         self._log.warning("the clock was set; bans keep the time they have left", seconds=round(seconds, 3))
         self.engine.step_clock(seconds)
+        self._reporter.follow(self.engine.book)
 
     def _read_rooms(self) -> Iterable[Reading]:
         return chain(
@@ -370,7 +365,3 @@ class Daemon:
 
     def _status_line(self) -> str:
         return f"{len(self._jails.on)} jails, {len(self.engine.book)} bans"
-
-
-def _is_cut_by_kernel(ban: Ban) -> bool:
-    return ban.until is not None and ban.until - ban.at > LONGEST

@@ -57,6 +57,12 @@ class Reporter:
                 self._lost.add(key_of(ban))
                 self.held[ban.jail, family_of(ban.target.who)] -= 1
 
+    def follow(self, bans: Iterable[Ban]) -> None:
+        """All that lasts has moved with the clock: `bans` are the same facts as before."""
+        for ban in bans:
+            if self._is_fact(ban):
+                self._facts[ban.jail][ban.target] = ban
+
     def done(self, changes: Sequence[Change], at: float) -> None:
         """`changes` are facts since `at`."""
         talkative = len(changes) <= TALKATIVE

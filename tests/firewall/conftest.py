@@ -35,6 +35,16 @@ class Say:
     def run(*argv, text=None):
         return subprocess.run(argv, check=True, capture_output=True, text=True, input=text, timeout=30).stdout
 
+    @staticmethod
+    async def banned(firewall):
+        """Seconds left by (jail, target), all sets together."""
+        return {
+            (jail, Target("net", who)): left
+            for holding in await firewall.holdings()
+            for who, left in (await firewall.members(holding.name)).left.items()
+            for jail in holding.jails
+        }
+
 
 @pytest.fixture
 def say():

@@ -76,7 +76,7 @@ async def main():
     except FirewallError as error:
         print(error.message, "|", error.hint)
     else:
-        print("laid", sorted(await firewall.banned()))
+        print("laid", [holding.size for holding in await firewall.holdings()])
         await firewall.teardown()
         await firewall.close()
 asyncio.run(main())
@@ -94,7 +94,7 @@ def as_nobody(say, rights):
 @pytest.mark.kernel
 def test_least_rights(netns, say):
     """A user who is nobody but has the two rights can do all of it."""
-    assert as_nobody(say, ("net_admin", "net_raw")) == "laid []\n"
+    assert as_nobody(say, ("net_admin", "net_raw")) == "laid [0, 0, 0, 0]\n"
     assert say.run("ipset", "list", "-name") == ""
 
 

@@ -45,6 +45,6 @@ async def test_we_read_what_pyroute2_wrote(firewall, say):
     """An entry that somebody else's program put into our set is an entry like any other."""
     await firewall.setup([say.jail()])
     say.run(sys.executable, "-W", "ignore", "-c", ADD)
-    [(key, left)] = (await firewall.banned()).items()
+    [(key, left)] = (await say.banned(firewall)).items()
     assert key == say.key("192.0.2.9")
     assert 290 <= left <= 300

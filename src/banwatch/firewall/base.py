@@ -6,7 +6,7 @@ The kernel ends every ban by its own clock, so that nothing here has to be calle
 
 from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from banwatch.config.model import JailSpec
 from banwatch.firewall.wire import LONGEST
@@ -14,6 +14,34 @@ from banwatch.model import Ban, Target
 
 Key = tuple[str, Target]
 """What a ban is known by: its jail and its target."""
+
+
+MARKS = {4: "255.255.255.255", 6: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}
+"""By family what stands in a set of ours and is nobody: no packet comes from there. Where it is gone, the set was emptied."""
+
+
+class Holding(NamedTuple):
+    """
+    A set in use, without its members.
+
+    Args:
+        jails: who has bans in it; several only where `set:` names the same for them.
+        foreign: somebody else has made it.
+        size: how many members it has, our mark among them; None if it is gone.
+    """
+
+    name: str
+    family: int
+    jails: tuple[str, ...]
+    foreign: bool
+    size: int | None
+
+
+class Members(NamedTuple):
+    """Who is in a set: seconds left, None is for ever; the mark left out, and whether it stands there."""
+
+    left: Mapping[str, float | None]
+    marked: bool
 
 
 class Firewall(Protocol):
@@ -57,8 +85,17 @@ class Firewall(Protocol):
     async def unban(self, bans: Sequence[Key]) -> None:
         """Return when none of `bans` is in the kernel; the same error as `ban`. Absent already is fine."""
 
-    async def banned(self) -> Mapping[Key, float | None]:
-        """All that is in the sets of the jails and of the allowed: seconds left, None is for ever."""
+    async def holdings(self) -> Sequence[Holding]:
+        """
+        The sets that setup has laid, as they are now; many times faster than their members. A set that is there, but is not
+        as it would have to be, counts as gone.
+        """
+
+    async def members(self, name: str) -> Members:
+        """Who is in the set `name`. Keeps neither a ban nor the loop waiting."""
+
+    async def mark(self, holding: Holding) -> None:
+        """Put our mark into a set; there already is fine."""
 
     async def dropped(self) -> Mapping[str, Mapping[str, int]]:
         """By jail who is in its sets, and how many packets of each they have met. Keeps neither a ban nor the loop waiting."""

@@ -7,26 +7,26 @@ Sets and their elements go over netlink, rules by iptables-restore; so a ban is 
 import asyncio
 import errno
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from contextlib import suppress
+from typing import Any
 
 from banwatch.address import family_of, pack
 from banwatch.config.model import JailSpec
 from banwatch.errors import FirewallError
-from banwatch.firewall.base import Key, seconds_left
+from banwatch.firewall.base import MARKS, Holding, Key, Members, seconds_left
 from banwatch.firewall.elements import Element, Member
 from banwatch.firewall.iptables import Tables
-from banwatch.firewall.plan import Plan, ours, plan_sets, set_name
+from banwatch.firewall.plan import Plan, mismatch, ours, plan_sets, set_name
 from banwatch.firewall.refusal import BUSY, advise, explain, number_of
 from banwatch.firewall.rules import chain_rules, render_setup, render_teardown
 from banwatch.firewall.sets import KernelSets
 from banwatch.firewall.wire import PER_MESSAGE, Header, decode_failed
 from banwatch.host.netlink import NetlinkError
-from banwatch.model import Ban, Target
+from banwatch.model import Ban
 
 REFUSALS = 512
 """After so many single refusals by one set in one call the rest is not tried any more: a full set stays full."""
 
-T = TypeVar("T")
 _Send = Callable[[str, int, Sequence[Element]], Awaitable[None]]
 
 
@@ -95,16 +95,50 @@ class IpsetFirewall:
     async def unban(self, bans: Sequence[Key]) -> None:
         await self._apply(self._kernel.delete, ((key, 0) for key in bans), "unbanned", gone_is_fine=True)
 
-    async def banned(self) -> Mapping[Key, float | None]:
-        listed = await self._list(lambda member: member.left)
-        return {(jail, Target("net", who)): left for jail, members in listed.items() for who, left in members.items()}
+    async def holdings(self) -> Sequence[Holding]:
+        headers = await self._kernel.headers()
+        found = []
+        for (name, family), jails in self._sharing().items():
+            header = headers.get(name)
+            size = None if header is None or mismatch(header, family) else header.elements
+            foreign = all(set_name(jail, family) != name for jail in jails)
+            found.append(Holding(name, family, tuple(jails), foreign, size))
+        return found
+
+    async def members(self, name: str) -> Members:
+        left: dict[str, float | None] = {}
+
+        def keep(who: str, member: Member) -> None:
+            left[who] = member.left
+
+        await self._kernel.list(name, keep)
+        return Members(left, _without_mark(left))
+
+    async def mark(self, holding: Holding) -> None:
+        await self._kernel.mark(holding.name, holding.family)
 
     async def dropped(self) -> Mapping[str, Mapping[str, int]]:
-        return await self._list(lambda member: member.packets)
+        # Text and numbers, and no tuple for each: of a hundred thousand objects with references the collector of garbage
+        # walks through all that there are, and the loop would stand still for that long.
+        found: dict[str, dict[str, int]] = {}
+        for (name, _), jails in self._sharing().items():
+            packets: dict[str, int] = {}
+
+            def keep(who: str, member: Member, packets: dict[str, int] = packets) -> None:
+                packets[who] = member.packets
+
+            await self._kernel.list(name, keep)
+            _without_mark(packets)
+            for jail in jails:
+                found.setdefault(jail, {}).update(packets)
+        return found
 
     async def teardown(self) -> None:
         for tables in self._tables.values():
             await tables.restore(render_teardown(await tables.read()))
+        for name, family in self._sharing():
+            with suppress(FirewallError):  # it may be gone
+                await self._kernel.unmark(name, family)
         self._sets = {}
         if kept := [name for name in ours(await self._kernel.headers()) if not await self._kernel.destroy(name)]:
             raise FirewallError(f"still in use: {', '.join(kept)}", "rules refer to them; iptables-save | grep match-set", BUSY)
@@ -117,24 +151,11 @@ class IpsetFirewall:
         plan = plan_sets(jails, tuple(self._tables), existing)
         return plan, {family: chain_rules(jails, plan.sets, family) for family in self._tables}
 
-    async def _list(self, pick: Callable[[Member], T]) -> Mapping[str, Mapping[str, T]]:
-        """
-        By jail the members of its sets, and what `pick` makes of each.
-
-        Text and numbers, and no tuple for each: a hundred thousand objects with references make the collector of garbage
-        walk through all that there are, and the loop would stand still for that long.
-        """
-        found: dict[str, dict[str, T]] = {}
-        sets: dict[str, list[dict[str, T]]] = {}
-        for (jail, _), name in self._sets.items():
-            sets.setdefault(name, []).append(found.setdefault(jail, {}))  # by `set:` two jails may have one set
-        for name, sharing in sets.items():
-
-            def keep(who: str, member: Member, sharing: Sequence[dict[str, T]] = sharing) -> None:
-                for members in sharing:
-                    members[who] = pick(member)
-
-            await self._kernel.list(name, keep)
+    def _sharing(self) -> Mapping[tuple[str, int], Sequence[str]]:
+        """By name and family of each set the jails that have their bans in it: by `set:` several may have the same."""
+        found: dict[tuple[str, int], list[str]] = {}
+        for (jail, family), name in self._sets.items():
+            found.setdefault((name, family), []).append(jail)
         return found
 
     async def _apply(self, send: _Send, wanted: Iterable[tuple[Key, int]], doing: str, *, gone_is_fine: bool) -> None:
@@ -159,6 +180,9 @@ class IpsetFirewall:
             name = self._sets.get((jail, family))
             if name is None:
                 failed[key] = self._why_no_set(jail, family)
+                continue
+            if who == MARKS[family]:
+                failed[key] = "it marks sets as filled, and is no address of anybody"
                 continue
             try:
                 address, bits = pack(who)
@@ -202,3 +226,11 @@ class IpsetFirewall:
             if start < len(batch.elements):
                 await asyncio.sleep(0)
         return numbers
+
+
+def _without_mark(members: dict[str, Any]) -> bool:
+    """Take our mark out of what was listed: whether it stood there."""
+    found = [mark for mark in MARKS.values() if mark in members]
+    for mark in found:
+        del members[mark]
+    return bool(found)

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from banwatch.config.model import JailSpec
-from banwatch.firewall.base import Key
+from banwatch.errors import FirewallError
+from banwatch.firewall.base import Holding, Key, Members
 from banwatch.model import Ban
 
 
@@ -47,7 +48,17 @@ class NullFirewall:
         for key in bans:
             self._until.pop(key, None)
 
+    async def holdings(self) -> Sequence[Holding]:
+        return ()
+
+    async def members(self, name: str) -> Members:
+        raise FirewallError(f"there is no set {name}")
+
+    async def mark(self, holding: Holding) -> None:
+        """There are no sets."""
+
     async def banned(self) -> Mapping[Key, float | None]:
+        """What it was told: seconds left by (jail, target), None is for ever."""
         now = self._clock()
         self._forget(now)
         return {key: None if until is None else until - now for key, until in self._until.items()}

@@ -67,7 +67,7 @@ def plan_sets(jails: Sequence[JailSpec], families: Sequence[int], existing: Mapp
         if jail.enforce and jail.set and not any(_foreign(jail.set, family, existing) for family in families):
             problems.append(f"jail {jail.name}: there is no set {jail.set!r} (ipset create {jail.set} {TYPE} timeout 0 counters)")
     wanted = {name: family for (_, family), name in sets.items()}
-    problems += [_mismatch(existing[name], family) for name, family in wanted.items() if name in existing]
+    problems += [mismatch(existing[name], family) for name, family in wanted.items() if name in existing]
     if problems := [problem for problem in problems if problem]:
         raise FirewallError("; ".join(problems), "destroy such a set (ipset destroy NAME), or name another by `set:`")
     return Plan(
@@ -87,7 +87,7 @@ def _foreign(stem: str | None, family: int, existing: Mapping[str, Header]) -> s
     return f"{stem}-{family}" if f"{stem}-{family}" in existing else None
 
 
-def _mismatch(header: Header, family: int) -> str:
+def mismatch(header: Header, family: int) -> str:
     """What is wrong with an existing set; empty if it can be used."""
     if header.type != TYPE:
         return f"set {header.name!r} is of type {header.type}, not {TYPE}"

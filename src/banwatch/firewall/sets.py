@@ -9,7 +9,9 @@ import errno
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
+from banwatch.address import pack
 from banwatch.errors import FirewallError
+from banwatch.firewall.base import MARKS
 from banwatch.firewall.elements import Element, Member
 from banwatch.firewall.refusal import BUSY, REFERENCED, refusal
 from banwatch.firewall.wire import (
@@ -134,6 +136,21 @@ class KernelSets:
     async def delete(self, name: str, family: int, elements: Sequence[Element]) -> None:
         """Delete up to PER_MESSAGE elements, those that are there; raises as `add`."""
         await self._writing.request(encode_del(name, family, elements))
+
+    async def mark(self, name: str, family: int) -> None:
+        """
+        Put our mark into a set, for ever.
+
+        Raises:
+            FirewallError: the set is gone, or is full.
+        """
+        address, bits = pack(MARKS[family])
+        await self._ask(self._writing, f"marking the set {name}", encode_add(name, family, [(address, bits, 0)]))
+
+    async def unmark(self, name: str, family: int) -> None:
+        """Take our mark out of a set; raises as `mark`."""
+        address, bits = pack(MARKS[family])
+        await self._ask(self._writing, f"unmarking the set {name}", encode_del(name, family, [(address, bits, 0)]))
 
     async def _ask(self, netlink: Netlink, doing: str, request: Request, each: Callable[[bytes], None] | None = None) -> None:
         try:
