@@ -183,6 +183,9 @@ async def test_put_in_by_hand(make):
     assert house.book(ALLOW) == {"198.51.100.0/24": "adopted"}
     [ban] = [ban for ban in house.engine.book if ban.target.who == "192.0.2.7"]
     assert 95 <= ban.until - time.time() <= 100
+    assert sorted(fields["set"] for fields in house.told("bans found in the kernel")) == [
+        "banwatch-allow-4", FOUR, "banwatch-sshd-6",
+    ]  # fmt: skip
     assert house.reporter.in_force(ban)
     listed = []
     house.firewall.members = listed.append

@@ -133,6 +133,7 @@ class Daemon:
         async with asyncio.TaskGroup() as tasks:
             loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload_by_signal()))
             running = [tasks.create_task(self._enforcer.run())]
+            gc.disable()  # a hundred thousand bans are no garbage
             await self._reconciler.compare(thoroughly=True)
             self._keeper.enact(self.engine.drop_ignored(self._clock()))
             running += [
@@ -143,6 +144,7 @@ class Daemon:
             self._say_ready()
             gc.collect()
             gc.freeze()  # what was built until now stays; no collection need walk it again
+            gc.enable()
             await self._stopping.wait()
             self._notifier.stopping()
             for task in running:

@@ -80,37 +80,45 @@ class Reconciler:
         jails, family = holding.jails, holding.family
         if len(jails) == 1:
             return self._reporter.held[jails[0], family] + 1
-        targets = {ban.target for jail in jails for ban in self._wanted(jail, family) if self._reporter.in_force(ban)}
+        bans = (ban for jail in jails for ban in self._book.of_jail(jail).values() if _is_in(ban, family))
+        targets = {ban.target for ban in bans if self._reporter.in_force(ban)}
         return len(targets) + 1
-
-    def _wanted(self, jail: str, family: int) -> Iterable[Ban]:
-        bans = self._book.of_jail(jail).values()
-        return (ban for ban in bans if concerns_kernel(ban) and family_of(ban.target.who) == family)
 
     async def _mend(self, holding: Holding) -> None:
         lost: list[Ban] = []
+        ends: list[Ban] = []
+        removed: list[Ban] = []
         with self._enforcer.watching() as touched:
             members = await self._firewall.members(holding.name)
             found = Found(members.left, members.marked, holding.foreign, len(holding.jails) > 1)
-            bans = [ban for jail in holding.jails for ban in self._wanted(jail, holding.family)]
-            ends: list[Ban] = []
-            removed: list[Ban] = []
-            async for some in slices(bans):
-                difference = compare(some, found, self._clock(), self._reporter.in_force)
+            wanted: set[str] = set()
+            async for some in slices([ban for jail in holding.jails for ban in self._book.of_jail(jail).values()]):
+                bans = [ban for ban in some if _is_in(ban, holding.family)]
+                wanted.update([ban.target.who for ban in bans])
+                difference = compare(bans, found, self._clock(), self._reporter.in_force)
                 lost += difference.lost
                 ends += difference.ends
                 removed += difference.removed
-            wanted = {ban.target.who for ban in bans}
-            # From here on nothing else happens in between; whom something happened to until now is left to that.
-            lost, ends, removed = (self._still(bans, touched) for bans in (lost, ends, removed))
-            self._reporter.lost(lost)
-            self._unban(removed)
-            self._adopt(holding, found, wanted, touched)
+            # A piece of it is done with nothing in between; whom something happens to before is left to that.
+            again: list[Ban] = []
+            async for some in slices(lost):
+                bans = self._still(some, touched)
+                self._reporter.lost(bans)
+                again += bans
+            async for some in slices(ends):
+                again += self._still(some, touched)
+            async for some in slices(removed):
+                self._unban(self._still(some, touched))
+            adopted = 0
+            async for strange in slices(list(strangers(found, wanted).items())):
+                adopted += self._adopt(holding.jails[0], strange, touched)
+        if adopted:
+            self._log.info("bans found in the kernel", set=holding.name, bans=adopted)
         if lost and not members.marked:
             self._log.warning("a set was emptied, its bans are put back", set=holding.name, bans=len(lost))
         elif lost or ends:
             self._log.warning("bans were not as they should be, they are put back", set=holding.name, bans=len(lost) + len(ends))
-        if await self._put_back([*lost, *ends]) and not members.marked:
+        if await self._put_back(again) and not members.marked:
             await self._firewall.mark(holding)
 
     def _still(self, bans: Iterable[Ban], touched: set[Key]) -> list[Ban]:
@@ -122,11 +130,13 @@ class Reconciler:
     def _unban(self, bans: Iterable[Ban]) -> None:
         self._keeper.enact(self._keeper.engine.unban(map(key_of, bans), self._clock(), "taken out by hand"))
 
-    def _adopt(self, holding: Holding, found: Found, wanted: set[str], touched: set[Key]) -> None:
-        keys = {(holding.jails[0], Target("net", who)): left for who, left in strangers(found, wanted).items()}
-        members = {key: left for key, left in keys.items() if key not in touched}
-        self._reporter.adopted(self._keeper.engine.adopt(members, self._clock()))
+    def _adopt(self, jail: str, strange: Iterable[tuple[str, float | None]], touched: set[Key]) -> int:
+        keys = (((jail, Target("net", who)), left) for who, left in strange)
+        members = {key: left for key, left in keys if key not in touched}
+        adopted = self._keeper.engine.adopt(members, self._clock())
+        self._reporter.adopted(adopted)
         self._keeper.arm()
+        return len(adopted)
 
     async def _put_back(self, bans: Sequence[Ban]) -> bool:
         """Renew those of `bans` that are still wanted; whether the kernel has taken them all."""
@@ -137,3 +147,7 @@ class Reconciler:
             except FirewallError:
                 taken = False  # the enforcer tries on, and tells when it gives up
         return taken
+
+
+def _is_in(ban: Ban, family: int) -> bool:
+    return concerns_kernel(ban) and family_of(ban.target.who) == family

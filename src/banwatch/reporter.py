@@ -43,12 +43,10 @@ class Reporter:
         """Whether the kernel keeps `ban.target` out."""
         return concerns_kernel(ban) and not self._dry_run and self._is_fact(ban) and key_of(ban) not in self._lost
 
-    def adopted(self, bans: Sequence[Ban]) -> None:
+    def adopted(self, bans: Iterable[Ban]) -> None:
         """Bans that the kernel held already: facts, but not news."""
         for ban in bans:
             self._note(ban)
-        if bans:
-            self._log.info("bans found in the kernel", bans=len(bans))
 
     def lost(self, bans: Iterable[Ban]) -> None:
         """The kernel has `bans` no more; when it has them again that is no news."""
