@@ -3,7 +3,6 @@
 import re
 
 import pytest
-
 from tests.filters.test_hostile import HOSTILE, REAL, fill
 
 SOMEBODY = "203.0.113.9"
