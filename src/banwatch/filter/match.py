@@ -184,7 +184,7 @@ def _form(header: Header, patterns: Sequence[Pattern], ignored: bool) -> Form:
         source = fused.source
     else:
         rest = f"(?>{header.rest})(?:{fused.source})" if header.rest else fused.source
-        source = f"(?>{header.program})(?:(?P<again>{_REPEATED_TEXT})|{rest})" if header.program else f"(?:{rest})"
+        source = f"{header.program}(?:{_REPEATED_TEXT}(?P<again>)|{rest})" if header.program else f"(?:{rest})"
     regex = compile_regex(source)
     group = regex.groupindex
     branches = {group["again"]: Branch(None, (), False, "", 0, False)} if "again" in group else {}
