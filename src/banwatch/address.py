@@ -6,6 +6,7 @@ log and the client show. A single address is written without /32 or /128. Pure.
 """
 
 import socket
+from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
@@ -17,6 +18,8 @@ Network = IPv4Network | IPv6Network
 _MAPPED = ip_network("::ffff:0:0/96")
 _MAPPED_BYTES = bytes(10) + b"\xff\xff"
 _SIX_TO_FOUR = b"\x20\x02"
+_REMEMBERED = 8192
+_LONGEST = 64
 _SHARED = (bytes.fromhex("0064ff9b0000000000000000"), bytes.fromhex("20010000"))
 """The beginnings of NAT64 (64:ff9b::/96) and Teredo (2001::/32) addresses, behind each of which many hosts are."""
 
@@ -24,7 +27,6 @@ _SHARED = (bytes.fromhex("0064ff9b0000000000000000"), bytes.fromhex("20010000"))
 _NTOP_IS_CANONICAL = socket.inet_ntop(socket.AF_INET6, bytes([0, 1, 0, 0] + [0, 1] * 6)) == "1:0:1:1:1:1:1:1"
 
 
-@lru_cache(maxsize=8192)
 def canonical_ip(text: str) -> str | None:
     """
     The address in `text` in canonical form, or None if there is none.
@@ -42,6 +44,21 @@ def canonical_ip(text: str) -> str | None:
         return unpack(socket.inet_pton(socket.AF_INET6, text), 128)
     except (OSError, ValueError):
         return None
+
+
+class _Canonical(dict[str, str | None]):
+    """canonical_ip, remembered for the last few thousand texts; when it is full all are forgotten, which costs a moment."""
+
+    def __missing__(self, text: str) -> str | None:
+        ip = canonical_ip(text)
+        if len(text) <= _LONGEST:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[text] = ip
+        return ip
+
+
+CANONICAL: Mapping[str, str | None] = _Canonical()
 
 
 def render_network(network: Network) -> str:

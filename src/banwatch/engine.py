@@ -45,11 +45,13 @@ class Scanned(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Lane:
-    """A scanner for the sources that the same watches see, and for each of its lenses the jails behind it."""
+    """A scanner for the sources that the same watches see, and for each of its lenses its filter's name and the jails behind it."""
 
     scanner: Scanner
     jails: tuple[tuple[Jail, ...], ...]
+    names: tuple[str, ...]
     once: tuple[Once | None, ...]
+    none: tuple[None, ...]
     watching: frozenset[str]
 
 
@@ -97,18 +99,27 @@ class Engine:
         changes: list[Change] = []
         read_at = chunk.read_at
         live, late = chunk.live, not chunk.live and now is not None
-        onces, behind = lane.once, lane.jails
-        book = self.book
-        # One pass for each attempt of an attack: what it calls, and what it looks up, is as little as can be.
-        for match in lane.scanner.scan(chunk, read_at if now is None else now):
-            lens, at = match[0], match[3]
+        names, behind = lane.names, lane.jails
+        onces = lane.once if witness is None else lane.none
+        enter = self.book.ban
+
+        # Called for each attempt of an attack: what it calls, and what it looks up, is as little as can be.
+        def note(
+            lens: int,
+            kind: str,
+            at: float | None,
+            ip: str | None,
+            login: str | None,
+            attempts: int,
+            number: int,
+            hint: bool,
+            session: str | None,
+        ) -> None:
             once = onces[lens]
-            if once is not None and (admitted := once.admit(match)) is not match:
-                if admitted is None:
-                    continue
-                match = admitted
-            if witness is not None:
-                witness(match)
+            if once is not None:
+                attempts = once.count(names[lens], kind, at, ip or login, attempts, number, hint, session)
+                if not attempts:
+                    return
             if at is None:
                 at = read_at
             elif now is not None:
@@ -125,10 +136,21 @@ class Engine:
             for jail in behind[lens]:
                 if late and at < now - jail.lookback:  # type: ignore[operator]
                     continue
-                bans = jail.feed(match, at, at if now is None else now, read_at)
-                if bans:
-                    changes.extend(entered for ban in bans if (entered := book.ban(ban)) is not None)
-                    self._note_due()
+                for ban in jail.count(kind, ip, login, attempts, at, at if now is None else now, read_at):
+                    if (entered := enter(ban)) is not None:
+                        changes.append(entered)
+                        if entered.until is not None and entered.until < self._due:
+                            self._due = entered.until
+
+        present = read_at if now is None else now
+        if witness is None:
+            lane.scanner.tell(chunk, present, note)
+            return changes
+        for match in lane.scanner.scan(chunk, present):
+            once = lane.once[match.lens]
+            if (admitted := match if once is None else once.admit(match)) is not None:
+                witness(admitted)
+                note(admitted[0], *admitted[2:10])
         return changes
 
     def expire(self, now: float) -> list[Unban]:
@@ -286,6 +308,8 @@ class Engine:
         return _Lane(
             Scanner(list(behind)),
             tuple(map(tuple, behind.values())),
+            tuple(lens.filter.name for lens in behind),
             tuple(self._once_for(lens.filter.name) for lens in behind),
+            (None,) * len(behind),
             frozenset(jail.spec.name for jails in behind.values() for jail in jails),
         )

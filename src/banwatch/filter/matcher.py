@@ -7,17 +7,20 @@ that is no address after all, the regexes are searched one by one in the message
 for; tests hold the two against each other.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 
-from banwatch.address import canonical_ip
+from banwatch.address import CANONICAL
 from banwatch.filter.dates import SYSLOG, DateFormats, DateReader
 from banwatch.filter.failregex import Pattern
 from banwatch.filter.fields import RecordReader, Records, Told
 from banwatch.filter.head import Head
 from banwatch.filter.match import Filter, Form
 from banwatch.model import Match
+
+Note = Callable[[int, str, float | None, str | None, str | None, int, int, bool, str | None], object]
+"""Is told what counts in a Match: lens, kind, at, ip, login, attempts, regex, hint, session."""
 
 MOST_ATTEMPTS: Final = 1_000_000
 _new: Final = tuple.__new__  # a named tuple's own way takes twice as long
@@ -64,6 +67,11 @@ class Matcher:
             if (found := match(line, start)) is not None:
                 self.found += 1
                 yield found
+
+    def tell(self, lines: Iterable[tuple[str, int]], note: Note) -> None:
+        """The same to `note`, which saves the making of a Match."""
+        for lens, _, kind, at, ip, login, attempts, number, hint, session, _, _, _ in self.matches(lines):
+            note(lens, kind, at, ip, login, attempts, number, hint, session)
 
     def match(self, line: str, start: int) -> Match | None:
         """
@@ -195,19 +203,17 @@ class Matcher:
         ip = login = None
         for name in pattern.ips:
             if name in tags:
-                ip = canonical_ip(tags[name])
+                ip = CANONICAL[tags[name]]
                 if ip is None:
                     return None
                 break
         for name in pattern.logins:
             if login := tags.get(name):
                 break
-        if ip is None and not login:
-            return None
         if "count" in tags:
             times *= parse_count(tags["count"])
-            if times == 0:
-                return None
+        if times == 0 or (ip is None and not login):
+            return None
         if "session" in tags:
             session = tags["session"] or None
         return _new(
@@ -238,18 +244,18 @@ class QuickMatcher(Matcher):
     what `match` does with them is written out here. For others it is asked.
     """
 
-    def matches(self, lines: Iterable[tuple[str, int]]) -> Iterator[Match]:
-        """What `lines` give, each with its offset."""
+    def tell(self, lines: Iterable[tuple[str, int]], note: Note) -> None:
+        """What counts in `lines`."""
         ((head, fused, branches, named, form, reader),) = self._steps
         assert fused is not None
-        lens, name, found = self._lens, self._name, 0
-        text, same, behind, at = head.text, False, 0, head.at
+        lens, found = self._lens, 0
+        text, same, behind, at, session = head.text, False, 0, head.at, head.session
         for line, start in lines:
             if not (same and line.startswith(text)):
                 behind = head.skip(line)
                 if behind < 0:
                     behind = self._read_head(form, head, reader, line)
-                text, same, at = head.text, behind >= 0 and not head.tail, head.at
+                text, same, at, session = head.text, behind >= 0 and not head.tail, head.at, head.session
                 if behind < 0:
                     continue
             told = fused(line, behind)
@@ -258,15 +264,15 @@ class QuickMatcher(Matcher):
             _, picks, plain, kind, number, hint = branches[told.lastindex]  # type: ignore[index]
             if plain:
                 host, login, writer = told.group(*picks)
-                if login and host and (ip := canonical_ip(host)) is not None:
-                    session = (writer if writer[-1] == "]" else None) if named else head.session
-                    tags = {"ip": host, "user": login}
+                if login and host and (ip := CANONICAL[host]) is not None:
                     found += 1
-                    yield _new(Match, (lens, name, kind, at, ip, login, 1, number, hint, session, line, start, tags))
+                    if named:
+                        session = writer if writer[-1] == "]" else None
+                    note(lens, kind, at, ip, login, 1, number, hint, session)
                     continue
             if (match := self.match(line, start)) is not None:
                 found += 1
-                yield match
+                note(lens, *match[2:10])
         self.found += found
 
 

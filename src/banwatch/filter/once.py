@@ -64,6 +64,23 @@ class Once:
         A success always passes and ends its session.
         """
         _, name, kind, at, ip, login, attempts, number, hint, session, _, _, _ = match
+        fresh = self.count(name, kind, at, ip or login, attempts, number, hint, session)
+        if not fresh:
+            return None
+        return match if fresh == attempts else match._replace(attempts=fresh)
+
+    def count(
+        self,
+        name: str,
+        kind: str,
+        at: float | None,
+        who: str | None,
+        attempts: int,
+        number: int,
+        hint: bool,
+        session: str | None,
+    ) -> int:
+        """How many of the attempts of a match were not counted yet; all of a success. An attack asks this for each line."""
         if at is None:
             at = self._time
         elif at > self._time:
@@ -71,11 +88,10 @@ class Once:
         hosts = self._filters.get(name)
         if hosts is None:
             hosts = self._filters[name] = {}
-        who = ip or login
         host = hosts.get(who)
         if host is None or at - host.at > self._forget:
             if kind == SUCCESS:
-                return match
+                return attempts
             host = self._enter(hosts, who)
         host.at = at
         fresh = attempts
@@ -86,7 +102,7 @@ class Once:
                 host.sessions.pop(session, None)
                 host.owed.pop(session, None)
                 host.clear()
-                return match
+                return attempts
             host.sessions[session] = at
             if before is None:
                 self._held += 1
@@ -97,17 +113,17 @@ class Once:
                 before = None
             if hint:
                 if before is not None:
-                    return None
+                    return 0
                 host.owed[session] = fresh
             elif host.owed and (owed := host.owed.pop(session, 0)):
                 if owed > fresh:
                     host.owed[session] = owed - fresh
                 fresh -= min(owed, fresh)
                 if not fresh:
-                    return None
+                    return 0
         elif kind == SUCCESS:
             host.clear()
-            return match
+            return attempts
         if hint and session is None:
             voice = (kind, number)
             said = host.voices[voice] = host.voices.get(voice, 0) + fresh
@@ -115,9 +131,9 @@ class Once:
             host.told = said = host.told + fresh
         fresh = said - host.counted
         if fresh <= 0:
-            return None
+            return 0
         host.counted = said
-        return match if fresh == attempts else match._replace(attempts=fresh)
+        return fresh
 
     def _enter(self, hosts: dict[str | None, _Host], who: str | None) -> _Host:
         """A host of which nothing is known, in the place of what may have been known long ago."""

@@ -1,13 +1,13 @@
 """Chunk → Match…: every line of a chunk that counts for some filter, in the order of the lines."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import tzinfo
 from heapq import merge
 from itertools import accumulate
 from typing import Final, NamedTuple
 
 from banwatch.filter.match import Filter
-from banwatch.filter.matcher import make_matcher
+from banwatch.filter.matcher import Matcher, Note, make_matcher
 from banwatch.filter.needles import Needle
 from banwatch.filter.prefilter import Prefilter, Span, open_prefilter
 from banwatch.model import Chunk, Match
@@ -80,16 +80,20 @@ class Scanner:
         Args:
             now: decides the year of dates that have none.
         """
-        data = chunk.data
-        count = count_lines(data)
-        self.lines += count
-        text = data.decode("ascii") if data.isascii() else None
-        if text is not None and ("\r" in text or "\0" in text):
-            text = None
-        some = [lens for lens in range(len(self._matchers)) if text is None or not self._is_dense(lens)]
-        spans = dict(zip(some, self._prefilter.candidates(data, some), strict=True)) if some else {}
-        found = [self._scan(lens, data, text, count, spans.get(lens), now) for lens in range(len(self._matchers))]
+        found = [matcher.matches(lines) for matcher, lines in self._open(chunk, now)]
         return found[0] if len(found) == 1 else merge(*found, key=_start)
+
+    def tell(self, chunk: Chunk, now: float, note: Note) -> None:
+        """The same to `note`, a call for each, which saves the making of Matches."""
+        opened = self._open(chunk, now)
+        if len(opened) == 1:
+            ((matcher, lines),) = opened
+            matcher.tell(lines, note)
+            return
+        found = [match for matcher, lines in opened for match in matcher.matches(lines)]
+        found.sort(key=_start)
+        for match in found:
+            note(match[0], *match[2:10])
 
     def match_line(self, lens: int, text: str, now: float) -> Match | None:
         """What one line, given as text without its end, gives for the lens of this index."""
@@ -115,17 +119,32 @@ class Scanner:
         found = self._matchers[lens].found - before if candidates is None else candidates
         return found > count * DENSE
 
-    def _scan(
-        self, lens: int, data: bytes, text: str | None, count: int, spans: list[Span] | None, now: float
-    ) -> Iterator[Match]:
-        """What one lens finds; without `spans` in all lines."""
-        matcher = self._matchers[lens]
-        matcher.begin(now)
-        self._last[lens] = (count, None if spans is None else len(spans), matcher.found)
-        self.candidates += count if spans is None else len(spans)
-        if text is None:
-            return matcher.matches(self._read_untidy(data, spans or [], self._encodings[lens]))
-        return matcher.matches(self._read_all(text) if spans is None else self._read_some(text, spans))
+    def _open(self, chunk: Chunk, now: float) -> list[tuple[Matcher, Iterable[tuple[str, int]]]]:
+        """The matchers that have something to look at in `chunk`, each with its lines."""
+        data = chunk.data
+        count = count_lines(data)
+        self.lines += count
+        text = data.decode("ascii") if data.isascii() else None
+        if text is not None and ("\r" in text or "\0" in text):
+            text = None
+        some = [lens for lens in range(len(self._matchers)) if text is None or not self._is_dense(lens)]
+        spans = dict(zip(some, self._prefilter.candidates(data, some), strict=True)) if some else {}
+        opened: list[tuple[Matcher, Iterable[tuple[str, int]]]] = []
+        for lens, matcher in enumerate(self._matchers):
+            found = spans.get(lens)
+            self._last[lens] = (count, None if found is None else len(found), matcher.found)
+            self.candidates += count if found is None else len(found)
+            if found is None:
+                lines: Iterable[tuple[str, int]] = self._read_all(text or "")
+            elif not found:
+                continue
+            elif text is None:
+                lines = self._read_untidy(data, found, self._encodings[lens])
+            else:
+                lines = self._read_some(text, found)
+            matcher.begin(now)
+            opened.append((matcher, lines))
+        return opened
 
     def _read_all(self, text: str) -> Iterator[tuple[str, int]]:
         """All lines with their offsets: where most of them match, looking for candidates first takes longer."""

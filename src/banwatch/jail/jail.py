@@ -101,21 +101,25 @@ class Jail:
             now: the present; a ban whose end is past is only recorded.
             read_at: when the line was read; for the ban.
         """
-        kind = match.kind
+        return self.count(match.kind, match.ip, match.login, match.attempts, at, now, read_at)
+
+    def count(
+        self, kind: str, ip: str | None, login: str | None, attempts: int, at: float, now: float, read_at: float | None
+    ) -> Sequence[Ban]:
+        """The same for what counts in a match."""
         tallies = self._routes.get(kind)
         if tallies is None:
             if kind == SUCCESS:
-                self._succeed(match, at)
+                self._succeed(ip, login, at)
             return ()
         unit = None
-        ip = match.ip
-        attempts = match.attempts
         if ip is not None and (unit := self._counted[ip]) is None:
             self.ignored += attempts
             return ()
-        login = match.login or None
-        if login is not None:
+        if login:
             login = self._logins.get(login) or self._remember(login)
+        else:
+            login = None
         if now - at > self._lag:
             self._lag = now - at
         keyed = False
@@ -198,13 +202,13 @@ class Jail:
         for window in self._windows[target.realm]:
             window.discard(target.who)
 
-    def _succeed(self, match: Match, at: float) -> None:
-        unit = None if match.ip is None else self._guard.unit(match.ip)
-        if match.ip is None or unit is None or not match.login:
+    def _succeed(self, ip: str | None, login: str | None, at: float) -> None:
+        unit = None if ip is None else self._guard.unit(ip)
+        if ip is None or unit is None or not login:
             return
         self._known.note(unit, match.login[:LONGEST_LOGIN], at)
         for tally in self._tallies.values():
-            tally.forgive(unit, match.ip, match.login, at)
+            tally.forgive(unit, ip, login, at)
 
 
 def _end(ban: Ban) -> float:

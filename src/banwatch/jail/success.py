@@ -16,6 +16,8 @@ def forgive_address(window: Window, unit: str, login: str, at: float, logins_onl
     Failures without a login belong to no other login. With `logins_only` (a rule that counts no failed logins: rejected
     recipients, scans) only the failures on `login` go: whoever can log in may still do all that.
     """
+    if unit not in window:  # most who log in did not fail before
+        return
     others = {other for seen, other in window.attempts(unit) if seen >= at - window.findtime - GRAIN}
     if not logins_only and others <= {login, None}:
         window.discard(unit)
@@ -25,6 +27,8 @@ def forgive_address(window: Window, unit: str, login: str, at: float, logins_onl
 
 def forgive_network(window: Window, net: str, unit: str, login: str, at: float, logins_only: bool) -> None:
     """The same for the window of `net`, which holds the failures of many: only those of `unit` are looked at."""
+    if net not in window:
+        return
     since = at - window.findtime - GRAIN
     others = {other[1] for seen, other in window.attempts(net) if seen >= since and other[0] == unit}
     whole = not logins_only and others <= {login, None}
@@ -33,6 +37,8 @@ def forgive_network(window: Window, net: str, unit: str, login: str, at: float, 
 
 def forgive_login(window: Window, login: str, unit: str) -> None:
     """Take from the window of `login` the failures from the own network of `unit`."""
+    if login not in window:
+        return
     own = own_network(unit)
     window.take(login, lambda _at, other: other is not None and own_network(other) == own)
 

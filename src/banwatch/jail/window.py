@@ -54,6 +54,9 @@ class Window:
     def __len__(self) -> int:
         return len(self._ones) + len(self._more)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._ones or key in self._more
+
     def add(self, key: str, at: float, other: object, attempts: int = 1) -> int:
         """
         Count `attempts` attempts at `at`: how many count for `key` now, these included; 0 if these are too old to count.
