@@ -45,7 +45,7 @@ class Scanned(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Lane:
-    """A scanner for the sources that the same watches see, and for each of its lenses its filter's name and the jails behind it."""
+    """A scanner for the sources that the same watches see; for each of its lenses its filter's name and the jails behind it."""
 
     scanner: Scanner
     jails: tuple[tuple[Jail, ...], ...]
@@ -128,7 +128,7 @@ class Engine:
                     at = now
                 elif at > now + SKEW:  # an old line of the future is no evidence of now
                     self.premature += 1
-                    continue
+                    return
                 elif at > now:
                     at = now
             if at >= self._due:

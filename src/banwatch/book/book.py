@@ -65,14 +65,17 @@ class Book:
         The later end wins. A ban that is in force is not weakened by one that is only recorded. The kernel's rounding does
         not keep the reason of a ban from replacing "adopted".
         """
-        present = self.get(ban.jail, ban.target)
+        bans = self._jails.get(ban.jail)
+        if bans is None:
+            bans = self._jails[ban.jail] = {}
+        present = bans.get(ban.target)
         if present is not None and not self._outlasts(ban, present):
             return None
         if (present is None or present.enforce < ban.enforce) and ban.enforce and ban.target.realm == "net":
             self.totals[ban.jail] = self.totals.get(ban.jail, 0) + 1
         if present is not None and present.forced:
             ban = ban._replace(forced=True)
-        self._jails.setdefault(ban.jail, {})[ban.target] = ban
+        bans[ban.target] = ban
         self._size += present is None
         if ban.until is not None:
             self._ends.add(ban.until, ban.jail, ban.target)
@@ -147,7 +150,8 @@ class Book:
         return None if ban is None else ban.until
 
     def _compact(self) -> None:
-        self._ends.compact(self._size, self._entries())
+        if len(self._ends) > 2 * self._size:  # asked at every ban, and mostly in vain
+            self._ends.compact(self._size, self._entries())
 
     def _entries(self) -> Iterator[Entry]:
         return ((ban.until, ban.jail, ban.target) for ban in self if ban.until is not None)

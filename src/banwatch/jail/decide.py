@@ -3,12 +3,14 @@ At the limit: whom to ban, until when, and why. Pure.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from banwatch.config.model import JailSpec, Rule
 from banwatch.jail.ignoreip import Guard
 from banwatch.jail.known import Known
 from banwatch.model import Ban, By, Target
+
+KEY: Final = ("key",)
 
 
 class Reached(NamedTuple):
@@ -43,9 +45,13 @@ def decide(
     enforce = jail.enforce and (until is None or until > now)
     counted = Target("login" if rule.by == "login" else "net", reached.key)
     why = _why(reached.failures, rule.limit.findtime)
+    if rule.ban == KEY:
+        if guard.ignored(counted) is not None or spare(counted, rule.by, reached, known, at) is not None:
+            return [], 1
+        return [Ban(jail.name, counted, rule.by, at, until, rule.name, "rule", reached.failures, enforce, why, read_at)], 0
     bans: list[Ban] = []
     spared = 0
-    for target, by in ((counted, rule.by),) if rule.ban == ("key",) else _targets(reached, counted, guard).items():
+    for target, by in _targets(reached, counted, guard).items():
         if guard.ignored(target) is not None or spare(target, by, reached, known, at) is not None:
             spared += 1
             continue

@@ -10,6 +10,8 @@ from itertools import islice
 from banwatch.jail.window import GRAIN
 
 SECONDS = 5.0
+LATEST = SECONDS + GRAIN
+"""So long after a ban an attempt may come that belongs to it."""
 
 
 class Grace(dict[str, float]):
@@ -40,13 +42,13 @@ class Grace(dict[str, float]):
         emptied the window of it.
         """
         banned = self.get(key)
-        return banned is not None and banned - findtime - GRAIN <= at <= banned + SECONDS + GRAIN
+        return banned is not None and banned - (findtime + GRAIN) <= at <= banned + LATEST
 
     def sweep(self, clock: float) -> None:
         """Forget those whose 5 s were over at `clock`, as long as they stand before one whose are not."""
         over: list[str] = []
         for key, at in self.items():
-            if at + SECONDS + GRAIN >= clock:
+            if at + LATEST >= clock:
                 break
             over.append(key)
         for key in over:

@@ -13,10 +13,10 @@ from math import inf
 
 from banwatch.config.model import JailSpec, Rule
 from banwatch.jail.decide import Reached, decide
-from banwatch.jail.grace import Grace
+from banwatch.jail.grace import LATEST, Grace
 from banwatch.jail.ignoreip import Guard
 from banwatch.jail.known import Known
-from banwatch.jail.tally import BY, LONGEST_LOGIN, Tally
+from banwatch.jail.tally import BY, LONGEST_LOGIN, ByIp, Tally
 from banwatch.jail.window import Window
 from banwatch.model import SUCCESS, Ban, Match, Realm, Target
 
@@ -43,6 +43,7 @@ class Jail:
         spared: times a limit was reached and a target was not banned because it is, or holds, an ignored or own address, or
             one that is known for good logins.
         long_logins: attempts on logins longer than any account's.
+        lookback: seconds before now within which an attempt can still count: the longest findtime.
     """
 
     def __init__(self, spec: JailSpec, guard: Guard, budget: int = 100_000, older: "Jail | None" = None) -> None:
@@ -64,8 +65,11 @@ class Jail:
         self._windows: dict[Realm, list[Window]] = {"net": [], "login": []}
         for tally in self._tallies.values():
             self._windows["login" if tally.rule.by == "login" else "net"].append(tally.window)
+        self.lookback: float = max((tally.findtime for tally in self._tallies.values()), default=0.0)
         kinds = frozenset(chain.from_iterable(rule.count for rule in spec.rules))
         self._routes = {kind: tuple(tally for tally in self._tallies.values() if kind in tally.rule.count) for kind in kinds}
+        single = ((kind, tallies[0]) for kind, tallies in self._routes.items() if len(tallies) == 1)
+        self._alone = {kind: tally for kind, tally in single if isinstance(tally, ByIp)}
         # Windows bring their own counts along; those of rules that are gone are kept here.
         self._evicted = 0 if older is None else older.evicted - sum(tally.window.evicted for tally in self._tallies.values())
         self.guard = guard
@@ -87,11 +91,6 @@ class Jail:
         """Keys that were given up because a window was full."""
         return self._evicted + sum(tally.window.evicted for tally in self._tallies.values())
 
-    @property
-    def lookback(self) -> float:
-        """How many seconds before now an attempt can still count: the longest findtime."""
-        return max((tally.findtime for tally in self._tallies.values()), default=0.0)
-
     def feed(self, match: Match, at: float, now: float, read_at: float | None = None) -> Sequence[Ban]:
         """
         Count `match`, or let it forgive: the bans that it decides, mostly none.
@@ -112,14 +111,25 @@ class Jail:
             if kind == SUCCESS:
                 self._succeed(ip, login, at)
             return ()
+        alone = self._alone.get(kind)
+        if alone is not None and ip is not None and (unit := self._counted[ip]) is not None:
+            # What most jails do with most lines, written out: there may be half a million in a second.
+            login = (self._logins.get(login) or self._remember(login)) if login else None
+            if now - at > self._lag:
+                self._lag = now - at
+            self.total_failed += attempts
+            banned = alone.nets.get(unit)
+            if banned is not None and at <= banned + LATEST and at >= banned - alone.earliest:
+                return ()
+            failures = alone.add(unit, at, login, attempts)
+            if failures < alone.maxretry:
+                return ()
+            return self._ban([alone.reached(failures, unit, ip, login)], at, now, read_at)
         unit = None
         if ip is not None and (unit := self._counted[ip]) is None:
             self.ignored += attempts
             return ()
-        if login:
-            login = self._logins.get(login) or self._remember(login)
-        else:
-            login = None
+        login = (self._logins.get(login) or self._remember(login)) if login else None
         if now - at > self._lag:
             self._lag = now - at
         keyed = False
@@ -206,7 +216,7 @@ class Jail:
         unit = None if ip is None else self._guard.unit(ip)
         if ip is None or unit is None or not login:
             return
-        self._known.note(unit, match.login[:LONGEST_LOGIN], at)
+        self._known.note(unit, login[:LONGEST_LOGIN], at)
         for tally in self._tallies.values():
             tally.forgive(unit, ip, login, at)
 

@@ -18,7 +18,7 @@ from banwatch.jail.decide import Reached
 from banwatch.jail.grace import Grace
 from banwatch.jail.ignoreip import Guard
 from banwatch.jail.success import forgive_address, forgive_login, forgive_network
-from banwatch.jail.window import Window
+from banwatch.jail.window import GRAIN, Window
 from banwatch.model import Target
 
 LONGEST_LOGIN = 254
@@ -40,7 +40,7 @@ class Tally:
         nets, logins: the addresses and networks, and the logins, that the jail banned a moment ago.
     """
 
-    __slots__ = ("add", "findtime", "guard", "logins", "maxretry", "nets", "rule", "window")
+    __slots__ = ("add", "earliest", "findtime", "guard", "logins", "maxretry", "nets", "rule", "window")
 
     def __init__(self, rule: Rule, window: Window, guard: Guard, nets: Grace, logins: Grace) -> None:
         self.rule = rule
@@ -50,6 +50,7 @@ class Tally:
         self.logins = logins
         self.add = window.add
         self.maxretry, self.findtime = rule.limit
+        self.earliest = self.findtime + GRAIN
 
     def goes_on_as(self, rule: Rule) -> bool:
         """True if the window can go on under `rule`: what is counted is the same, though the limit may be another."""
@@ -94,7 +95,7 @@ class ByIp(Tally):
     def count(self, unit: str | None, ip: str | None, login: str | None, at: float, attempts: int) -> int:
         if unit is None:
             return NO_KEY
-        if unit in self.nets and self.nets.covers(unit, at, self.findtime):
+        if self.nets.covers(unit, at, self.findtime):
             return 0
         return self.add(unit, at, login, attempts)
 
