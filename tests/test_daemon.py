@@ -157,6 +157,8 @@ def test_killed_and_started_again(start, home):
     subprocess.run(("ipset", "add", "banwatch-sshd-4", "203.0.113.9", "timeout", "500"), check=True)
     second = start()
     assert entries()["198.51.100.7"] <= left + 1  # the rest is rounded up anew
+    second.write(*["198.51.100.8"] * 3)
+    second.await_line(r"Ban 198\.51\.100\.8$")  # so the lines before it were read again
     bans = {ban["who"]: ban for ban in map(json.loads, second.client("banned", "--json").stdout.splitlines())}
     assert (bans["198.51.100.7"]["origin"], bans["198.51.100.7"]["rule"]) == ("rule", "ip")
     assert bans["203.0.113.9"]["origin"] == "adopted"

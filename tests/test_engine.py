@@ -221,7 +221,7 @@ def test_a_reload_keeps_windows_and_bans():
     assert facts(second.drop_jails(START + 1)) == [("Unban", "192.0.2.7", 1.0)]
     assert ban.jail == "old"
     assert facts(second.feed(chunk((2, FAIL)), START + 2)) == [("Ban", "192.0.2.7", 2.0)]
-    assert second.scanned().lines == 3
+    assert second.lanes.scanned().lines == 3
 
 
 def test_follow_enforce():

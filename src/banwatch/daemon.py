@@ -33,6 +33,7 @@ from banwatch.host.addresses import UNKNOWN, AddressWatch, HostAddresses
 from banwatch.host.clock import Clock
 from banwatch.host.systemd import Notifier
 from banwatch.keeper import Keeper
+from banwatch.lanes import Patterns, compile_scanners
 from banwatch.log import Log
 from banwatch.metrics.http import MetricsServer
 from banwatch.metrics.registry import Metrics, Reading
@@ -162,19 +163,27 @@ class Daemon:
         self._log.info("stopped", bans=len(self.engine.book), flushed=self._flush)
 
     async def _read(self) -> None:
+        await self._prepare(source.patterns for source in self._tail.sources().values() if not source.missing)
         async for chunk in self._tail:
+            if not self.engine.lanes.is_ready(chunk.patterns):
+                await self._prepare((chunk.patterns,))
             if self._concerns_change(chunk):
                 async with self._changing:
-                    if off := self.engine.jails_of(chunk.patterns) - self._jails.on:
+                    if off := self.engine.lanes.of(chunk.patterns).watching - self._jails.on:
                         await self._switch_on(off)
             for piece in chunk.pieces(PIECE_BYTES):
                 self._feed(piece)
                 await asyncio.sleep(0)
 
+    async def _prepare(self, sources: Iterable[Patterns]) -> None:
+        """Have what these sources are scanned with compiled, while the loop goes on."""
+        lanes = self.engine.lanes
+        lanes.take(await asyncio.to_thread(compile_scanners, self.engine.config, set(sources), lanes.known()[1]))
+
     def _concerns_change(self, chunk: Chunk) -> bool:
         """Whether a jail has to be switched on for `chunk`, or a reload is about to bring the jails that it is for."""
         patterns = chunk.patterns or frozenset()
-        return bool(self.engine.jails_of(patterns) - self._jails.on) or not patterns <= self.engine.logs
+        return bool(self.engine.lanes.of(patterns).watching - self._jails.on) or not patterns <= self.engine.logs
 
     async def _switch_on(self, jails: frozenset[str]) -> None:
         await self._jails.switch_on(jails)
@@ -261,11 +270,12 @@ class Daemon:
             self._tell(wrong)
             reason = count_problems(wrong) if wrong else str(config.unusable)
             raise self._refuse(ControlError(f"{reason}; the running configuration was kept", "", EXIT_CONFIG, wrong))
+        scanners = await asyncio.to_thread(compile_scanners, config, *self.engine.lanes.known())
         try:
             await self._jails.change(config)
         except FirewallError as error:
             raise self._refuse(ControlError(f"the firewall refused: {error.message}", error.hint, error.code)) from error
-        self._keeper.engine = engine = Engine(config, older=self.engine)
+        self._keeper.engine = engine = Engine(config, older=self.engine, scanners=scanners)
         now = self._clock()
         self._keeper.enact([*engine.drop_jails(now), *engine.drop_ignored(now), *engine.follow_enforce(now)])
         await self._reconciler.compare()

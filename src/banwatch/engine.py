@@ -6,19 +6,15 @@ Decides: joins filter, jail and book, and nothing that does I/O. The daemon, `re
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
 from math import inf
-from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from banwatch.book.book import Book
-from banwatch.config.model import Config, JailSpec, Watch
-from banwatch.filter.once import Once
-from banwatch.filter.scan import Lens, Scanner
+from banwatch.config.model import Config, JailSpec
 from banwatch.jail.allowed import REASON as ALLOWED
 from banwatch.jail.allowed import Allowed
 from banwatch.jail.ignoreip import Guard
 from banwatch.jail.jail import Jail
+from banwatch.lanes import Lanes, Scanners
 from banwatch.model import ALLOW, Ban, Chunk, Match, Target, Unban
 
 Change = Ban | Unban
@@ -35,55 +31,40 @@ class Surroundings:
     onlink: frozenset[str] = frozenset()
 
 
-class Scanned(NamedTuple):
-    """Lines read; lines looked at closely and lines matched, once for each filter."""
-
-    lines: int = 0
-    candidates: int = 0
-    matches: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Lane:
-    """A scanner for the sources that the same watches see; for each of its lenses its filter's name and the jails behind it."""
-
-    scanner: Scanner
-    jails: tuple[tuple[Jail, ...], ...]
-    names: tuple[str, ...]
-    once: tuple[Once | None, ...]
-    none: tuple[None, ...]
-    watching: frozenset[str]
-
-
 class Engine:
     """
     The jails of one configuration and the book they share.
 
     Args:
         older: the engine before a reload. Its book and what it counted are taken over.
+        scanners: compiled beforehand for this configuration.
     """
 
     book: Book
     jails: dict[str, Jail]
+    lanes: Lanes
     logs: frozenset[str]
     skewed: int
     premature: int
 
-    def __init__(self, config: Config, surroundings: Surroundings | None = None, older: "Engine | None" = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        surroundings: Surroundings | None = None,
+        older: "Engine | None" = None,
+        scanners: Scanners | None = None,
+    ) -> None:
         self.config = config
         self._surroundings = surroundings or Surroundings()
-        self._once: dict[str, Once] = {}
-        self._before = Scanned() if older is None else older.scanned()
         self.book, self.skewed, self.premature, before = Book(), 0, 0, dict[str, Jail]()
         self._allowed, self._guards = Allowed(), dict[tuple[str, ...], Guard]()
         if older is not None:
             self.book, self.skewed, self.premature, before = older.book, older.skewed, older.premature, older.jails
-            self._surroundings, self._once = surroundings or older._surroundings, older._once
+            self._surroundings = surroundings or older._surroundings
             self._allowed = older._allowed
         self.jails = {name: Jail(spec, self._guard(spec), older=before.get(name)) for name, spec in config.jails.items()}
         self.logs = config.logs()
-        self._watches = [(watch, self.jails[spec.name]) for spec in config.jails.values() for watch in spec.watch]
-        self._lanes: dict[frozenset[str] | None, _Lane] = {}
+        self.lanes = Lanes(config, self.jails, None if older is None else older.lanes, scanners)
         self._due = inf
         self._note_due()
 
@@ -95,7 +76,7 @@ class Engine:
             now: the present time. None lets the lines' own time pass instead (replay): bans end between lines.
             witness: is shown each match that is not another one's repetition, before the jails are.
         """
-        lane = self._lane(chunk.patterns)
+        lane = self.lanes.of(chunk.patterns)
         changes: list[Change] = []
         read_at = chunk.read_at
         live, late = chunk.live, not chunk.live and now is not None
@@ -232,19 +213,6 @@ class Engine:
         due = [due for jail in self.jails.values() if (due := jail.sweep(now)) is not None]
         return min(due, default=None)
 
-    def jails_of(self, patterns: frozenset[str] | None) -> frozenset[str]:
-        """The jails that watch a source of these patterns."""
-        return self._lane(patterns).watching
-
-    def scanned(self) -> Scanned:
-        """What all scanners counted since the start, those before a reload included."""
-        scanners = [lane.scanner for lane in self._lanes.values()]
-        return Scanned(
-            self._before.lines + sum(scanner.lines for scanner in scanners),
-            self._before.candidates + sum(scanner.candidates for scanner in scanners),
-            self._before.matches + sum(scanner.matches for scanner in scanners),
-        )
-
     def _entered(self, bans: Sequence[Ban]) -> None:
         """The book has taken up `bans`."""
         self._note_due()
@@ -283,33 +251,3 @@ class Engine:
             guard = Guard(ignore, self._surroundings.own, self._surroundings.onlink, self._allowed)
             self._guards[ignore] = guard
         return guard
-
-    def _lens(self, watch: Watch) -> Lens:
-        zone: tzinfo | None = None if watch.timezone is None else ZoneInfo(watch.timezone)
-        return Lens(self.config.compiled[watch.filter], zone, watch.encoding)
-
-    def _lane(self, patterns: frozenset[str] | None) -> _Lane:
-        lane = self._lanes.get(patterns)
-        if lane is None:
-            lane = self._lanes[patterns] = self._make_lane(lambda watch: patterns is None or not patterns.isdisjoint(watch.logs))
-        return lane
-
-    def _once_for(self, filter_name: str) -> Once | None:
-        """What sees to it that an attempt told twice counts once; a filter without hints tells each once."""
-        if not self.config.filters[filter_name].hintregex:
-            return None
-        return self._once.setdefault(filter_name, Once())
-
-    def _make_lane(self, wanted: Callable[[Watch], bool]) -> _Lane:
-        behind: dict[Lens, list[Jail]] = {}
-        for watch, jail in self._watches:
-            if wanted(watch) and jail not in behind.setdefault(lens := self._lens(watch), []):
-                behind[lens].append(jail)
-        return _Lane(
-            Scanner(list(behind)),
-            tuple(map(tuple, behind.values())),
-            tuple(lens.filter.name for lens in behind),
-            tuple(self._once_for(lens.filter.name) for lens in behind),
-            (None,) * len(behind),
-            frozenset(jail.spec.name for jails in behind.values() for jail in jails),
-        )

@@ -26,7 +26,7 @@ def read_sources(states: Iterable[SourceState]) -> Iterator[Reading]:
 
 def read_engine(engine: Engine) -> Iterator[Reading]:
     """Of scanners, jails and the book."""
-    scanned = engine.scanned()
+    scanned = engine.lanes.scanned()
     yield Reading("banwatch_filter_lines_total", (), scanned.lines)
     yield Reading("banwatch_filter_candidates_total", (), scanned.candidates)
     yield Reading("banwatch_filter_matches_total", (), scanned.matches)

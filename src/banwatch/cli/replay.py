@@ -71,7 +71,9 @@ def run(args: argparse.Namespace) -> int:
         engine = Engine(_load(args.config, args.jail))
         other = None if args.compare is None else Engine(_load(args.compare, args.jail))
         logs = arrange(args.logs, now)
-        progress = Progress(sys.stderr, total_size(logs), lambda: f", {engine.scanned().lines} lines, {len(engine.book)} banned")
+        progress = Progress(
+            sys.stderr, total_size(logs), lambda: f", {engine.lanes.scanned().lines} lines, {len(engine.book)} banned"
+        )
         pieces = read_in_order(logs, progress.add)
         with _seldom_collected():
             if other is None:

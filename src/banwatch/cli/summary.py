@@ -29,7 +29,7 @@ def summarize(engine: Engine, outcome: Outcome) -> dict[str, Any]:
         if jail.total_failed or outcome.bans[name]
     }
     return {
-        "lines": engine.scanned().lines,
+        "lines": engine.lanes.scanned().lines,
         "failures": sum(jail.total_failed for jail in engine.jails.values()),
         "bans": outcome.bans.total(),
         "unbans": outcome.unbans,

@@ -59,6 +59,16 @@ class Scanner:
         self._opened: Prefilter | None = None
 
     @property
+    def opened(self) -> bool:
+        """Whether all is compiled that a chunk needs."""
+        return self._opened is not None or not self._needles
+
+    def open(self) -> None:
+        """Compile it now, and not with the first chunk."""
+        if not self.opened:
+            self._opened = self._opener(self._needles)
+
+    @property
     def engine(self) -> str:
         """What looks for candidates: "vectorscan", or "re" where that is not to be had."""
         return self._prefilter.engine
@@ -109,8 +119,8 @@ class Scanner:
     @property
     def _prefilter(self) -> Prefilter:
         """Opened when there is something to read: until then it would only take up memory."""
-        if self._opened is None:
-            self._opened = self._opener(self._needles)
+        self.open()
+        assert self._opened is not None
         return self._opened
 
     def _is_dense(self, lens: int) -> bool:
