@@ -200,6 +200,16 @@ def netns():
         yield
 
 
+@pytest.fixture(params=["nft", "legacy"])
+def each_iptables(request, monkeypatch):
+    """The test runs once with each kind of iptables that there is."""
+    names = [f"{stem}-{request.param}{end}" for stem in ("iptables", "ip6tables") for end in ("", "-restore")]
+    if missing := [name for name in names if shutil.which(name) is None]:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    monkeypatch.setattr("banwatch.firewall.open._PROGRAMS", {4: tuple(names[:2]), 6: tuple(names[2:])})
+    return request.param
+
+
 @pytest.fixture
 def veth_pair():
     """Two fresh namespaces joined by a veth pair; the test itself stays outside until it enters one."""

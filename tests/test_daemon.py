@@ -414,6 +414,43 @@ def test_a_reload_puts_back_what_is_missing(start):
     assert sum("Ban 198.51.100.7" in line for line in daemon.lines) == 1
 
 
+def test_what_others_do_is_repaired_within_five_seconds(start, home):
+    """Sets and rules are taken away, members are put in and taken out by hand; status and the book follow the kernel."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (home / "banwatch.yaml").write_text(f"metrics: {{port: {port}}}\n")
+    daemon = start()
+    daemon.write(*["198.51.100.7"] * 3)
+    daemon.write(*["198.51.100.8"] * 3)
+    daemon.await_line("Ban 198.51.100.8")
+    before = subprocess.run(("iptables", "-S"), capture_output=True, text=True, check=True).stdout
+    begun = time.monotonic()
+    for command in ("iptables -F", "iptables -X", "ip6tables -F", "ip6tables -X", "ipset destroy"):
+        subprocess.run(command.split(), check=True)
+    daemon.await_line("bans are put back into a set .*bans=2")
+    assert time.monotonic() - begun < 5.0
+    assert subprocess.run(("iptables", "-S"), capture_output=True, text=True, check=True).stdout == before
+    subprocess.run(("ipset", "del", "banwatch-sshd-4", "198.51.100.7"), check=True)
+    subprocess.run(("ipset", "add", "banwatch-sshd-6", "2001:db8::/64", "timeout", "500"), check=True)
+    begun = time.monotonic()
+    daemon.await_line("Unban 198.51.100.7")
+    daemon.await_line("bans found in the kernel")
+    assert time.monotonic() - begun < 5.0
+    bans = {ban["who"]: ban["origin"] for ban in map(json.loads, daemon.client("banned", "--json").stdout.splitlines())}
+    assert bans == {"198.51.100.8": "rule", "2001:db8::/64": "adopted"}
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as asking:
+        asking.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = b"".join(iter(lambda: asking.recv(65536), b"")).decode()
+    for line in (
+        "banwatch_firewall_expected 2.0",
+        "banwatch_firewall_enforced 2.0",
+        'banwatch_firewall_by_hand_total{what="removed"} 1.0',
+        'banwatch_firewall_by_hand_total{what="added"} 1.0',
+        'banwatch_firewall_repairs_total{cause="set"} 1.0',
+    ):
+        assert line in answer
+
+
 AUTO = """\
 sshd:
   enabled: auto

@@ -174,6 +174,19 @@ async def test_an_unban_ends_the_retries_of_a_ban(world):
     assert given_up == []
 
 
+async def test_each_refusal_is_told(world):
+    """Once for each time, not for each ban."""
+    firewall, enforcer, _, _ = world
+    told = []
+    enforcer._refused = told.append
+    firewall.fail = {"192.0.2.1": 2, "192.0.2.2": 1}
+    async with running(enforcer):
+        enforcer.submit([ban_of(1), ban_of(2)])
+        while len(enforcer):
+            await asyncio.sleep(0)
+    assert [error.message for error in told] == ["refused", "refused"]
+
+
 async def test_several_may_wait_for_one_change(world):
     """Each waits for all of his own, and hears of a failure among them when the last is done."""
     firewall, enforcer, _, _ = world

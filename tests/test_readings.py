@@ -8,11 +8,14 @@ from banwatch.enforcer import Enforcer
 from banwatch.engine import Engine
 from banwatch.filter.match import compile_filter
 from banwatch.firewall.null import NullFirewall
+from banwatch.keeper import Keeper
 from banwatch.log import Log
 from banwatch.metrics.registry import Metrics, Reading
 from banwatch.metrics.table import TABLE
-from banwatch.model import Chunk, Position
-from banwatch.readings import read_edges, read_engine, read_sources
+from banwatch.model import Ban, Chunk, Position, Target
+from banwatch.readings import read_edges, read_engine, read_reconciler, read_sources
+from banwatch.reconciler import Reconciler
+from banwatch.reporter import Reporter
 from banwatch.sources.base import Counters, SourceState
 
 LINES = b"failed for 192.0.2.7\nfailed for 192.0.2.7\nfailed for 192.0.2.8\nfine\n"
@@ -96,13 +99,49 @@ def test_the_edges(tmp_path: Path) -> None:
     }
 
 
+def make_reconciler(engine: Engine, enforcer: Enforcer, reporter: Reporter) -> Reconciler:
+    async def lay() -> None: ...
+
+    keeper = Keeper(engine, enforcer, reporter, lambda: 0.0)
+    return Reconciler(NullFirewall(), keeper, enforcer, reporter, None, lay)
+
+
+def test_the_reconciler() -> None:
+    """What should be in force and what is; repairs by their cause, also those that there never were."""
+    engine = make_engine()
+    enforcer = Enforcer(NullFirewall(), lambda change, at: None, lambda change, error: None)
+    reporter = Reporter(Log().logger(), Metrics(), False)
+    reconciler = make_reconciler(engine, enforcer, reporter)
+    bans = [Ban("door", Target("net", f"192.0.2.{number}"), "ip", 0.0, None) for number in range(3)]
+    reporter.adopted(engine.ban(bans))
+    reporter.lost(bans[:1])
+    reconciler.repairs["rules"] += 2
+    reconciler.by_hand["added"] += 3
+    reconciler.suspended = True
+    assert values(list(read_reconciler(reconciler, reporter, engine.book))) == {
+        ("firewall_expected",): 3,
+        ("firewall_enforced",): 2,
+        ("firewall_repairs_total", "set"): 0,
+        ("firewall_repairs_total", "members"): 0,
+        ("firewall_repairs_total", "ends"): 0,
+        ("firewall_repairs_total", "rules"): 2,
+        ("firewall_repairs_total", "order"): 0,
+        ("firewall_repairs_suspended",): 1,
+        ("firewall_by_hand_total", "added"): 3,
+        ("firewall_by_hand_total", "removed"): 0,
+    }
+
+
 def test_every_metric_has_its_source(tmp_path: Path) -> None:
     """Each reading is of a metric in the table, and no metric is left that nobody ever gives a value."""
     engine = make_engine()
     server = Server(str(tmp_path / "socket"), "banwatch", False, {}, None)  # type: ignore[arg-type]
     server.requests["status"] += 1
     enforcer = Enforcer(NullFirewall(), lambda change, at: None, lambda change, error: None)
+    reporter = Reporter(Log().logger(), Metrics(), False)
+    reconciler = make_reconciler(engine, enforcer, reporter)
     readings = [*read_sources([state("/a", {"/a"})]), *read_engine(engine), *read_edges(enforcer, server, Log())]
+    readings += read_reconciler(reconciler, reporter, engine.book)
     counted = {"metrics_scrapes_total", "daemon_errors_total", "book_bans_total", "book_unbans_total", "config_reloads_total"}
     known = {"config_last_reload_successful", "config_last_reload_timestamp_seconds", "daemon_degraded", "build_info"}
     given = {reading.name.removeprefix("banwatch_") for reading in readings} | counted | known

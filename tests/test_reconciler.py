@@ -1,9 +1,11 @@
 """reconciler.py: the kernel's own sets, and others who have their hands in them."""
 
 import asyncio
+import errno
 import subprocess
 import time
-from contextlib import suppress
+from collections import Counter
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -33,7 +35,7 @@ class Notes:
     def info(self, event, **fields):
         self.told.append((event, fields))
 
-    warning = error = info
+    warning = error = exception = info
 
 
 class House:
@@ -45,7 +47,13 @@ class House:
         self.enforcer = Enforcer(firewall, self.reporter.done, self.reporter.given_up)
         self.engine = Engine(Config(DaemonSpec(), {spec.name: spec for spec in specs}, {}))
         self.keeper = Keeper(self.engine, self.enforcer, self.reporter, time.time)
-        self.reconciler = Reconciler(firewall, self.keeper, self.enforcer, self.reporter, self.notes)
+        self.now = time.time
+        self.reconciler = Reconciler(
+            firewall, self.keeper, self.enforcer, self.reporter, self.notes, self.lay, lambda: self.now()
+        )
+
+    async def lay(self):
+        await self.firewall.setup(self.specs)
 
     async def ban(self, who, seconds=600.0, jail="sshd", **changes):
         """A ban that is in force when this returns."""
@@ -155,7 +163,7 @@ async def test_a_set_that_was_emptied(make, emptied):
     assert found.keys() == {"192.0.2.7", "192.0.2.8", MARKS[4]}
     assert 590 <= found["192.0.2.7"] <= 600
     assert found["192.0.2.8"] == found[MARKS[4]] == 0
-    assert house.notes.told[before:] == [("a set was emptied, its bans are put back", {"set": FOUR, "bans": 2})]
+    assert house.notes.told[before:] == [("bans are put back into a set", {"set": FOUR, "bans": 2})]
     assert all(house.reporter.in_force(ban) for ban in house.engine.book if ban is not ending)
 
 
@@ -295,10 +303,185 @@ async def test_an_unban_during_a_renewal_is_not_undone(make):
     assert members().keys() == {MARKS[4]}
 
 
+DAMAGE = {
+    "ipset flush": "members",
+    "$four -F; $six -F; ipset destroy": "set members",
+    "$four -F": "rules",
+    "$four -F banwatch": "rules",
+    "$six -F banwatch": "rules",
+    "$four -F; $four -X": "rules",
+    "$four -D INPUT -j banwatch": "order",
+    "$four -I INPUT -p tcp --dport 22 -j ACCEPT": "order",
+    "$six -I INPUT -p tcp -j RETURN": "order",
+    "$four -D banwatch 2; $four -A banwatch -m set --match-set banwatch-allow-4 src -j RETURN": "rules",
+    r"printf '*filter\n-A INPUT -p icmp -j ACCEPT\nCOMMIT\n' | $four-restore": "rules",
+}
+"""What an operator, or a program that he runs, may do to us → what is repaired."""
+
+
+@asynccontextmanager
+async def minding(house):
+    """The reconciler runs."""
+    task = asyncio.create_task(house.reconciler.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+async def test_whatever_is_damaged_is_repaired(each_iptables, make, monkeypatch, damage):
+    """Sets, members, rules and their order, by either iptables: as it was before, told once, and counted by its cause."""
+    for module in ("reconciler", "firewall.ipset"):
+        monkeypatch.setattr(f"banwatch.{module}.POLL_SECONDS", 0.1)
+    four, six = f"iptables-{each_iptables}", f"ip6tables-{each_iptables}"
+    house = await make()
+    ban = await house.ban("192.0.2.7", None)
+    await house.ban("2001:db8::/64", None)
+    before = everything(four, six)
+    async with minding(house), asyncio.timeout(10):
+        await asyncio.sleep(0)
+        run("env", f"four={four}", f"six={six}", "sh", "-ec", damage)
+        while not set(DAMAGE[damage].split()) <= set(+house.reconciler.repairs) or everything(four, six) != before:
+            await asyncio.sleep(0.02)
+    assert house.reporter.in_force(ban)
+    assert house.reconciler.problems() == []
+
+
+def everything(*programs):
+    """All sets with their members, and the chains and rules that concern us."""
+    rules = [line for program in programs for line in run(program, "-S").splitlines() if "banwatch" in line]
+    return {name: members(name) for name in run("ipset", "list", "-name").split()}, rules
+
+
+@pytest.mark.parametrize("harmless", ["-I INPUT -s 192.0.2.1 -j DROP", "-A INPUT -j ACCEPT", "-N x"])
+async def test_what_does_no_harm_is_left_alone(each_iptables, make, harmless):
+    """Rules of others that let nobody past us stay where they are, and are no reason for anything."""
+    house = await make()
+    run(f"iptables-{each_iptables}", *harmless.split())
+    before = run(f"iptables-{each_iptables}", "-S")
+    house.reconciler._rules_changed = True
+    await house.reconciler.look()
+    assert run(f"iptables-{each_iptables}", "-S") == before
+    assert +house.reconciler.repairs == Counter()
+
+
+async def test_too_often(make):
+    """After five repairs within ten minutes it waits, says so, and does not call in force what is not; then it goes on."""
+    house = await make()
+    start = time.time()
+    house.now = lambda: start
+    ban = await house.ban("192.0.2.7", None)
+    for _ in range(5):
+        run("ipset", "flush")
+        await house.reconciler.look()
+    assert house.reconciler.problems() == []
+    run("ipset", "flush")
+    for _ in range(2):
+        await house.reconciler.look()
+    assert members() == {}
+    assert not house.reporter.in_force(ban)
+    problem = "somebody else keeps changing our sets or rules: they were repaired 5 times within 10 min, and wait now"
+    assert house.reconciler.problems() == [problem]
+    assert house.told(problem) == [{"hint": "find out who; `banwatch-client reload` repairs at once"}]
+    assert +house.reconciler.repairs == Counter(members=5)
+    house.now = lambda: start + 600.0
+    await house.reconciler.look()
+    await house.reconciler.look()
+    assert members().keys() == {"192.0.2.7", MARKS[4]}
+    assert house.reporter.in_force(ban)
+    assert (house.reconciler.problems(), house.reconciler.suspended) == ([], False)
+
+
+async def test_what_is_in_no_set_is_not_in_force(make):
+    """A set that is gone and cannot be laid again: its bans, of that family alone, are not called enforced."""
+    house = await make()
+    four, six = await house.ban("192.0.2.7", None), await house.ban("2001:db8::/64", None)
+    house.reconciler._budget.most = 0
+    run("iptables", "-F", "banwatch")
+    run("ipset", "destroy", FOUR)
+    await house.reconciler.look()
+    assert (house.reporter.in_force(four), house.reporter.in_force(six)) == (False, True)
+    assert house.reporter.held.total() == 1
+    house.reconciler._budget.most = 1
+    await house.reconciler.look()
+    assert house.reporter.in_force(four)
+    assert members().keys() == {"192.0.2.7", MARKS[4]}
+
+
+async def test_a_reload_does_not_wait(make):
+    """Who lays sets and rules has them compared at once, however often it was before."""
+    house = await make()
+    house.reconciler._budget.most = 0
+    await house.ban("192.0.2.7", None)
+    run("ipset", "flush")
+    await house.reconciler.look()
+    assert members() == {}
+    await house.reconciler.compare()
+    await house.reconciler.look()
+    assert members().keys() == {"192.0.2.7", MARKS[4]}
+    assert not house.reconciler.suspended
+
+
+async def test_a_gone_set_is_found_by_the_next_ban(make, monkeypatch):
+    """It is refused, which is word that something is wrong: nobody waits for the next poll."""
+    monkeypatch.setattr("banwatch.reconciler.POLL_SECONDS", 3600.0)
+    house = await make()
+    house.enforcer._refused = lambda error: house.reconciler.look_soon() if error.errno == errno.ENOENT else None
+    await house.ban("192.0.2.7", None)
+    async with minding(house), asyncio.timeout(10):
+        await asyncio.sleep(0)
+        run("iptables", "-F", "banwatch")
+        run("ipset", "destroy", FOUR)
+        house.keeper.enact(house.engine.ban([ban_of("192.0.2.8", None)]))
+        while not house.reporter.in_force(ban_of("192.0.2.8")):
+            await asyncio.sleep(0.01)
+    assert members().keys() == {"192.0.2.7", "192.0.2.8", MARKS[4]}
+
+
+async def test_a_difference_that_nobody_can_mend(make):
+    """A member that the book cannot adopt is looked at once, and not every five seconds."""
+    house = await make()
+    house.engine.ban([ban_of("192.0.2.7", enforce=False)])
+    run("ipset", "add", FOUR, "192.0.2.7")
+    listing, listed = house.firewall.members, []
+
+    async def members_noted(name):
+        listed.append(name)
+        return await listing(name)
+
+    house.firewall.members = members_noted
+    for _ in range(3):
+        await house.reconciler.look()
+    assert listed == [FOUR]
+    run("ipset", "del", FOUR, "192.0.2.7")
+    await house.reconciler.look()
+    await house.reconciler.look()
+    assert listed == [FOUR, FOUR]
+
+
+async def test_by_hand_is_counted(make):
+    """Who puts somebody in or takes somebody out is no repair."""
+    house = await make()
+    await house.ban("192.0.2.7")
+    run("ipset", "del", FOUR, "192.0.2.7")
+    run("ipset", "add", FOUR, "192.0.2.8")
+    run("ipset", "add", FOUR, "192.0.2.9")
+    await house.reconciler.look()
+    assert house.reconciler.by_hand == {"added": 2, "removed": 1}
+    assert +house.reconciler.repairs == Counter()
+
+
 async def test_the_firewall_does_not_answer(make):
     """It is told, and nothing else happens."""
     house = await make()
     await house.firewall.close()
     await house.reconciler.compare()
-    [fields] = house.told("sets cannot be compared with the book")
+    await house.reconciler.look()
+    [fields] = house.told("sets and rules cannot be looked after")
     assert fields["error"] == "listing the sets: Bad file descriptor (errno 9)"
+    assert house.reconciler.problems() == [
+        "sets and rules cannot be looked after: listing the sets: Bad file descriptor (errno 9)"
+    ]

@@ -12,6 +12,7 @@ import signal
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from errno import ENOENT
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ from banwatch.log import Log
 from banwatch.metrics.http import MetricsServer
 from banwatch.metrics.registry import Metrics, Reading
 from banwatch.model import Ban, Chunk, Target
-from banwatch.readings import read_edges, read_engine, read_sources
+from banwatch.readings import read_edges, read_engine, read_reconciler, read_sources
 from banwatch.reconciler import Reconciler
 from banwatch.reporter import Reporter
 from banwatch.sources.tail import Tail
@@ -107,7 +108,9 @@ class Daemon:
             self._server = await stack.enter_async_context(self._make_server(config))
             self._firewall = await open_firewall(config.daemon.firewall, self._options.dry_run)
             stack.push_async_callback(self._firewall.close)
-            self._enforcer = Enforcer(self._firewall, self._reporter.done, self._reporter.given_up, self._clock)
+            self._enforcer = Enforcer(
+                self._firewall, self._reporter.done, self._reporter.given_up, self._clock, refused=self._note_refusal
+            )
             engine = Engine(config, Surroundings(*await self._watch_addresses(stack)))
             self._keeper = Keeper(engine, self._enforcer, self._reporter, self._clock)
             self._clock.listen(self._step_clock, self._keeper.rearm)
@@ -115,7 +118,9 @@ class Daemon:
             self._tail = await stack.enter_async_context(Tail(config.logs(), clock=self._clock))
             self._jails = Switchboard(self._firewall, self._tail, self._log)
             await self._jails.start(config)
-            self._reconciler = Reconciler(self._firewall, self._keeper, self._enforcer, self._reporter, self._log, self._clock)
+            self._reconciler = Reconciler(
+                self._firewall, self._keeper, self._enforcer, self._reporter, self._log, self._lay_again, self._clock
+            )
             await self._open_metrics(config, stack)
             self._tell(warn_unserved_ports(config))
             self._jails.tell_missing()
@@ -189,6 +194,14 @@ class Daemon:
         await self._jails.switch_on(jails)
         await self._reconciler.compare()
 
+    async def _lay_again(self) -> None:
+        async with self._changing:
+            await self._jails.lay()
+
+    def _note_refusal(self, error: FirewallError) -> None:
+        if error.errno == ENOENT:
+            self._reconciler.look_soon()  # a set is gone
+
     def _feed(self, chunk: Chunk) -> None:
         try:
             self._keeper.enact(self.engine.feed(chunk, self._clock()))
@@ -238,7 +251,7 @@ class Daemon:
     def problems(self) -> list[str]:
         """What is wrong with the daemon as a whole."""
         broken = [f"jail {name} is left out: its configuration has problems" for name in self.engine.config.broken]
-        return [*broken, *self._faults, *self._tail.problems()]
+        return [*broken, *self._faults, *self._tail.problems(), *self._reconciler.problems()]
 
     def in_force(self, ban: Ban) -> bool:
         """Whether the kernel has acknowledged `ban`."""
@@ -355,6 +368,7 @@ class Daemon:
             read_sources(self._tail.sources().values()),
             read_engine(self.engine),
             read_edges(self._enforcer, self._server, self._output),
+            read_reconciler(self._reconciler, self._reporter, self.engine.book),
         )
 
     def _is_degraded(self) -> bool:

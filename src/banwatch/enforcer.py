@@ -74,6 +74,7 @@ class Enforcer:
     Args:
         report: called with the changes that the kernel acknowledged together, and when it did.
         give_up: called with a change that failed for good, and why.
+        refused: called each time the firewall refuses something, with the first of its reasons.
     """
 
     def __init__(
@@ -83,12 +84,14 @@ class Enforcer:
         give_up: Callable[[Change, FirewallError], None],
         clock: Callable[[], float] = time.time,
         retries: tuple[float, ...] = RETRIES,
+        refused: Callable[[FirewallError], None] = lambda _: None,
     ) -> None:
         self._firewall = firewall
         self._report = report
         self._give_up = give_up
         self._clock = clock
         self._retries = retries
+        self._refused = refused
         self._wishes: dict[Key, _Wish] = {}
         self._failing: dict[Key, _Wish] = {}
         self._carried: Mapping[Key, _Wish] = {}
@@ -191,6 +194,7 @@ class Enforcer:
         for wish in done:
             wish.resolve(None)
         if error is not None:
+            self._refused(error)
             for key, why in failed.items():
                 self._fail(key, wishes[key], FirewallError(why, error.hint, error.errno), retries)
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 
+from banwatch.book.book import Book
 from banwatch.control.server import Server
 from banwatch.enforcer import Enforcer
 from banwatch.engine import Engine
 from banwatch.log import Log
 from banwatch.metrics.registry import Reading
+from banwatch.reconciler import Reconciler
+from banwatch.reporter import Reporter
 from banwatch.sources.base import SourceState
 
 
@@ -43,6 +46,17 @@ def read_engine(engine: Engine) -> Iterator[Reading]:
     yield Reading("banwatch_book_shed_total", (), engine.book.shed_count)
     yield Reading("banwatch_config_jails", (), len(engine.jails))
     yield Reading("banwatch_config_broken_jails", (), len(engine.config.broken))
+
+
+def read_reconciler(reconciler: Reconciler, reporter: Reporter, book: Book) -> Iterator[Reading]:
+    """Of what the kernel should hold, does hold, and how often it had to be repaired."""
+    yield Reading("banwatch_firewall_expected", (), book.enforced)
+    yield Reading("banwatch_firewall_enforced", (), reporter.held.total())
+    for cause, number in reconciler.repairs.items():
+        yield Reading("banwatch_firewall_repairs_total", (cause,), number)
+    yield Reading("banwatch_firewall_repairs_suspended", (), reconciler.suspended)
+    for what, number in reconciler.by_hand.items():
+        yield Reading("banwatch_firewall_by_hand_total", (what,), number)
 
 
 def read_edges(enforcer: Enforcer, server: Server, log: Log) -> Iterator[Reading]:

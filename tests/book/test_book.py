@@ -161,3 +161,22 @@ def test_a_forced_ban_stays_forced():
     book.ban(make(forced=True))
     book.ban(make(until=900.0))
     assert [(ban.until, ban.forced) for ban in book] == [(900.0, True)]
+
+
+def test_how_many_are_enforced():
+    """However they come and go: each (jail, target) once, and neither logins nor what is only recorded."""
+    book = Book(most=3)
+    book.ban(make(enforce=False))
+    book.ban(make(target=Target("login", "bob")))
+    assert book.enforced == 0
+    book.ban(make())
+    book.ban(make(until=900.0))
+    assert book.enforced == 1
+    for number in range(2, 5):
+        book.ban(make(until=500.0, target=Target("net", f"198.51.100.{number}")))
+    assert book.enforced == 4
+    assert (len(book.shed(0.0)), book.enforced) == (2, 2)
+    book.unban("sshd", HOST, 1.0, "by command")
+    assert book.enforced == 1
+    book.expire(1000.0)
+    assert (len(book), book.enforced) == (0, 0)

@@ -1,6 +1,5 @@
 """A firewall in a namespace of its own, and short ways to say who is banned."""
 
-import shutil
 import subprocess
 
 import pytest
@@ -49,16 +48,6 @@ class Say:
 @pytest.fixture
 def say():
     return Say
-
-
-@pytest.fixture(params=["nft", "legacy"])
-def each_iptables(request, monkeypatch):
-    """The test runs once with each kind of iptables that there is."""
-    names = [f"{stem}-{request.param}{end}" for stem in ("iptables", "ip6tables") for end in ("", "-restore")]
-    if missing := [name for name in names if shutil.which(name) is None]:
-        pytest.skip(f"not installed: {', '.join(missing)}")
-    monkeypatch.setattr("banwatch.firewall.open._PROGRAMS", {4: tuple(names[:2]), 6: tuple(names[2:])})
-    return request.param
 
 
 @pytest.fixture

@@ -132,6 +132,65 @@ async def test_the_rules_of_others(each_iptables, firewall, say):
     assert rules(say, 4, each_iptables) == before
 
 
+async def test_astray(each_iptables, firewall, say):
+    """What is wrong with the rules, of either family: nothing, our chain, or its place."""
+    assert await firewall.astray() is None
+    await firewall.setup([say.jail()])
+    assert await firewall.astray() is None
+    for stem in ("iptables", "ip6tables"):
+        command = f"{stem}-{each_iptables}"
+        say.run(command, "-D", "banwatch", "1")
+        assert await firewall.astray() == "rules"
+        await firewall.setup([say.jail()])
+        say.run(command, "-I", "INPUT", "-j", "ACCEPT")
+        assert await firewall.astray() == "order"
+        await firewall.setup([say.jail()])
+        assert await firewall.astray() is None
+    await firewall.teardown()
+    assert await firewall.astray() is None
+
+
+async def test_word_of_changes(each_iptables, firewall, say, monkeypatch):
+    """It comes from the kernel where it can, else after some time, whether there was one or not."""
+    monkeypatch.setattr("banwatch.firewall.ipset.POLL_SECONDS", 0.01)
+    await firewall.setup([say.jail()])
+    if each_iptables == "nft":
+        await asyncio.wait_for(firewall.rules_changed(), 10)  # our own
+        waiting = asyncio.create_task(firewall.rules_changed())
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        say.run("iptables-nft", "-F", "banwatch")
+    else:
+        waiting = asyncio.create_task(firewall.rules_changed())
+    await asyncio.wait_for(waiting, 10)
+
+
+async def test_a_set_that_is_gone_or_another(firewall, say):
+    """Has no size; the others have theirs."""
+    await firewall.setup([say.jail()])
+    for family in ("iptables", "ip6tables"):
+        say.run(family, "-F", "banwatch")
+    say.run("ipset", "destroy", "banwatch-sshd-4")
+    say.run("ipset", "destroy", "banwatch-sshd-6")
+    say.run("ipset", "create", "banwatch-sshd-6", "hash:ip", "family", "inet6", "timeout", "0")
+    sizes = {holding.name: holding.size for holding in await firewall.holdings()}
+    assert sizes == {"banwatch-allow-4": 0, "banwatch-allow-6": 0, "banwatch-sshd-4": None, "banwatch-sshd-6": None}
+
+
+async def test_the_mark(firewall, say):
+    """It is nobody: not among the members, not to be banned, and not counted as dropped."""
+    await firewall.setup([say.jail()])
+    for holding in await firewall.holdings():
+        await firewall.mark(holding)
+        await firewall.mark(holding)
+    assert [holding.size for holding in await firewall.holdings()] == [1, 1, 1, 1]
+    assert await firewall.members("banwatch-sshd-6") == ({}, True)
+    assert await firewall.dropped() == {"allow": {}, "sshd": {}}
+    with pytest.raises(FirewallError) as caught:
+        await firewall.ban([say.ban("255.255.255.255")], say.now)
+    assert caught.value.failed == {say.key("255.255.255.255"): "it marks sets as filled, and is no address of anybody"}
+
+
 async def test_teardown(each_iptables, firewall, say):
     """Nothing of ours is left, of others everything; and that can be said twice."""
     say.run("ipset", "create", "mine", "hash:ip")

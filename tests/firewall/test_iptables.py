@@ -35,6 +35,13 @@ async def test_restore(program, tmp_path):
     assert (tmp_path / "text").read_text() == "*filter\nCOMMIT\n"
 
 
+@pytest.mark.parametrize(("version", "tells"), [("iptables v1.8.9 (nf_tables)", True), ("iptables v1.8.9 (legacy)", False)])
+async def test_who_tells_of_changes(program, version, tells):
+    """The kernel does where iptables is made of nf_tables; old versions say nothing of it."""
+    assert await Tables(program(f'test "$*" = --version && echo "{version}"'), "").tells_changes() is tells
+    assert await Tables(program("echo iptables v1.6.1"), "").tells_changes() is False
+
+
 async def test_nothing_to_restore():
     """No text is no program."""
     await Tables("", "/nonexistent").restore(None)

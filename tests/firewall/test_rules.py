@@ -135,6 +135,8 @@ def test_other_rules():
         "-A INPUT -j NFQUEUE --queue-num 0",
         "-A INPUT -j other\n-A other -j third\n-A third -s 192.0.2.1/32 -j ACCEPT",
         "-A INPUT -g other\n-A other -g INPUT\n-A other -j ACCEPT",
+        "-A INPUT -s 192.0.2.0/24 -j RETURN",
+        "-A INPUT -s 192.0.2.0/24 -g other",
     ],
 )
 def test_a_jump_that_comes_too_late(before):
@@ -152,6 +154,8 @@ def test_a_jump_that_comes_too_late(before):
         '-A INPUT -j LOG --log-prefix "-j ACCEPT "',
         '-A INPUT -m comment --comment "say \\"x\\" -j ACCEPT" -j f2b-sshd\n-A f2b-sshd -j RETURN\n-A f2b-sshd -j DROP',
         "-A INPUT -s 192.0.2.1/32",
+        "-A INPUT -i lo -j RETURN",
+        '-A INPUT -m comment --comment "x -g y" -j f2b-sshd\n-A f2b-sshd -j RETURN',
     ],
 )
 def test_a_jump_that_comes_in_time(before):

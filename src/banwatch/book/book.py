@@ -33,11 +33,13 @@ class Book:
 
     Attributes:
         shed_count: how many had to go.
+        enforced: how many the kernel has to hold; not those that are only recorded, nor those on logins.
     """
 
     def __init__(self, most: int = MOST) -> None:
         self.most = most
         self.shed_count = 0
+        self.enforced = 0
         self._jails: dict[str, dict[Target, Ban]] = {}
         self._ends = Ends(self._end_of)
         self._size = 0
@@ -77,6 +79,7 @@ class Book:
             ban = ban._replace(forced=True)
         bans[ban.target] = ban
         self._size += present is None
+        self.enforced += _is_enforced(ban) - (present is not None and _is_enforced(present))
         if ban.until is not None:
             self._ends.add(ban.until, ban.jail, ban.target)
         self._compact()
@@ -88,6 +91,7 @@ class Book:
         if ban is None:
             return None
         self._size -= 1
+        self.enforced -= _is_enforced(ban)
         self._compact()
         return Unban(ban, now, why)
 
@@ -97,6 +101,7 @@ class Book:
         while (key := self._ends.pop(now)) is not None:
             ended.append(Unban(self._jails[key[0]].pop(key[1]), now, "expired"))
         self._size -= len(ended)
+        self.enforced -= sum(_is_enforced(unban.ban) for unban in ended)
         return ended
 
     def shed(self, now: float) -> list[Unban]:
@@ -114,6 +119,7 @@ class Book:
         for ban in spared:
             self._ends.add(ban.until or inf, ban.jail, ban.target)
         self.shed_count += len(over)
+        self.enforced -= sum(_is_enforced(unban.ban) for unban in over)
         return over
 
     def next_expiry(self) -> float | None:
@@ -165,3 +171,7 @@ class Book:
             return True
         slack = _ADOPTED_SLACK if present.origin == "adopted" and ban.origin != "adopted" else 0.0
         return ban.until > present.until - slack
+
+
+def _is_enforced(ban: Ban) -> bool:
+    return ban.enforce and ban.target.realm == "net"

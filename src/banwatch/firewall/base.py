@@ -20,6 +20,10 @@ MARKS = {4: "255.255.255.255", 6: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}
 """By family what stands in a set of ours and is nobody: no packet comes from there. Where it is gone, the set was emptied."""
 
 
+POLL_SECONDS = 4.5
+"""After so many seconds a change is noticed of which the kernel tells nobody; with the repair that is less than five."""
+
+
 class Holding(NamedTuple):
     """
     A set in use, without its members.
@@ -89,6 +93,18 @@ class Firewall(Protocol):
         """
         The sets that setup has laid, as they are now; many times faster than their members. A set that is there, but is not
         as it would have to be, counts as gone.
+        """
+
+    async def astray(self) -> str | None:
+        """
+        What is wrong with the rules that setup has laid: "rules" if our chain is not as it was laid, "order" if it is not
+        entered, or only after something that lets packets pass. None is the good case.
+        """
+
+    async def rules_changed(self) -> None:
+        """
+        Return when rules have changed, or may have. Where the kernel tells it, nobody wakes up for nothing; elsewhere this
+        is after POLL_SECONDS.
         """
 
     async def members(self, name: str) -> Members:

@@ -13,8 +13,9 @@ from typing import Any
 from banwatch.address import family_of, pack
 from banwatch.config.model import JailSpec
 from banwatch.errors import FirewallError
-from banwatch.firewall.base import MARKS, Holding, Key, Members, seconds_left
+from banwatch.firewall.base import MARKS, POLL_SECONDS, Holding, Key, Members, seconds_left
 from banwatch.firewall.elements import Element, Member
+from banwatch.firewall.events import SETTLE_SECONDS, RuleEvents
 from banwatch.firewall.iptables import Tables
 from banwatch.firewall.plan import Plan, mismatch, ours, plan_sets, set_name
 from banwatch.firewall.refusal import BUSY, advise, explain, number_of
@@ -47,16 +48,25 @@ class IpsetFirewall:
         kernel: open; `close` closes it.
         tables: by family, 4 and, where the host has it, 6.
         lacking: what is done without, for `notes`.
+        events: open, where the kernel tells of changes of all the rules; `close` closes it.
     """
 
     name = "ipset"
 
-    def __init__(self, kernel: KernelSets, tables: Mapping[int, Tables], lacking: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        kernel: KernelSets,
+        tables: Mapping[int, Tables],
+        lacking: Sequence[str] = (),
+        events: RuleEvents | None = None,
+    ) -> None:
         self._kernel = kernel
         self._tables = tables
         self._lacking = tuple(lacking)
         self._kept: tuple[str, ...] = ()
+        self._events = events
         self._sets: Mapping[tuple[str, int], str] = {}
+        self._laid: Mapping[int, tuple[str, ...]] = {}
 
     @property
     def notes(self) -> Sequence[str]:
@@ -68,7 +78,7 @@ class IpsetFirewall:
             await self._kernel.create(name, family)
         for family, tables in self._tables.items():
             await tables.restore(render_setup(await tables.read(), laid[family]))
-        self._sets = plan.sets
+        self._sets, self._laid = plan.sets, laid
         kept = [name for name in plan.stale if not await self._kernel.destroy(name)]
         self._kept = tuple(f"the set {name} is kept: a rule of somebody else refers to it" for name in kept)
 
@@ -105,6 +115,23 @@ class IpsetFirewall:
             found.append(Holding(name, family, tuple(jails), foreign, size))
         return found
 
+    async def astray(self) -> str | None:
+        for family, laid in self._laid.items():
+            listing = await self._tables[family].read()
+            if listing.rules != laid:
+                return "rules"
+            if not listing.entered:
+                return "order"
+        return None
+
+    async def rules_changed(self) -> None:
+        if self._events is None:
+            await asyncio.sleep(POLL_SECONDS)
+            return
+        await self._events.changed()
+        await asyncio.sleep(SETTLE_SECONDS)
+        self._events.drain()
+
     async def members(self, name: str) -> Members:
         left: dict[str, float | None] = {}
 
@@ -139,12 +166,14 @@ class IpsetFirewall:
         for name, family in self._sharing():
             with suppress(FirewallError):  # it may be gone
                 await self._kernel.unmark(name, family)
-        self._sets = {}
+        self._sets, self._laid = {}, {}
         if kept := [name for name in ours(await self._kernel.headers()) if not await self._kernel.destroy(name)]:
             raise FirewallError(f"still in use: {', '.join(kept)}", "rules refer to them; iptables-save | grep match-set", BUSY)
 
     async def close(self) -> None:
         self._kernel.close()
+        if self._events is not None:
+            self._events.close()
 
     def _plan(self, jails: Sequence[JailSpec], existing: Mapping[str, Header]) -> tuple[Plan, Mapping[int, tuple[str, ...]]]:
         """The sets for `jails`, and by family the rules of the chain; FirewallError if they cannot be had."""

@@ -48,6 +48,10 @@ class Tables:
         """
         return read_listing(await _run(self._command, "-w", str(LOCK_SECONDS), "-S"))
 
+    async def tells_changes(self) -> bool:
+        """Whether the kernel tells of changes of the rules: it does for iptables that is made of nf_tables."""
+        return "nf_tables" in await _run(self._command, "--version")
+
     async def restore(self, text: str | None) -> None:
         """
         Apply `text` in one transaction; None is nothing to do.

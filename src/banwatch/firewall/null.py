@@ -4,6 +4,7 @@ A firewall that remembers what it was told and touches nothing: for dry runs, an
 Like the kernel it forgets a ban when its time is over.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -50,6 +51,12 @@ class NullFirewall:
 
     async def holdings(self) -> Sequence[Holding]:
         return ()
+
+    async def astray(self) -> str | None:
+        return None
+
+    async def rules_changed(self) -> None:
+        await asyncio.Event().wait()  # there are none
 
     async def members(self, name: str) -> Members:
         raise FirewallError(f"there is no set {name}")

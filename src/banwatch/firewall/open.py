@@ -9,10 +9,11 @@ from pathlib import Path
 from banwatch.config.model import FirewallSpec
 from banwatch.errors import FirewallError
 from banwatch.firewall.base import Firewall
+from banwatch.firewall.events import RuleEvents
 from banwatch.firewall.ipset import IpsetFirewall
 from banwatch.firewall.iptables import Tables
 from banwatch.firewall.null import NullFirewall
-from banwatch.firewall.refusal import RIGHTS
+from banwatch.firewall.refusal import RIGHTS, refusal
 from banwatch.firewall.sets import KernelSets
 
 _RIGHTS = {12: "CAP_NET_ADMIN", 13: "CAP_NET_RAW"}
@@ -36,7 +37,16 @@ async def _open_ipset() -> IpsetFirewall:
     tables, lacking = find_tables(_find_program, _has_ipv6())
     if missing := missing_rights(Path("/proc/self/status")):
         raise FirewallError(f"missing rights: {', '.join(missing)}", RIGHTS)
-    return IpsetFirewall(await KernelSets().open(tuple(tables)), tables, lacking)
+    kernel = await KernelSets().open(tuple(tables))
+    try:
+        told = [await each.tells_changes() for each in tables.values()]
+        return IpsetFirewall(kernel, tables, lacking, RuleEvents().open() if all(told) else None)
+    except OSError as error:
+        kernel.close()
+        raise refusal("word of changes cannot be had", error) from error
+    except FirewallError:
+        kernel.close()
+        raise
 
 
 def find_tables(find: Callable[[str], str | None], ipv6: bool) -> tuple[Mapping[int, Tables], list[str]]:

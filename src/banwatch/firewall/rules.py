@@ -84,7 +84,7 @@ def read_listing(text: str) -> Listing:
                 rules.append(line)
     jumps = tuple(rule for chain, rules in chains.items() if chain != CHAIN for rule in rules if _target(rule) == CHAIN)
     own = chains.get(CHAIN)
-    entered = jumps.count(JUMP) == 1 and not _lets_pass(_before(JUMP, chains["INPUT"]), chains, {CHAIN})
+    entered = jumps.count(JUMP) == 1 and not _lets_past(_before(JUMP, chains["INPUT"]), chains)
     return Listing(None if own is None else tuple(own), jumps, entered)
 
 
@@ -146,10 +146,13 @@ def _checked(pattern: re.Pattern[str], text: str, what: str) -> str:
     return text
 
 
+def _unquoted(rule: str) -> str:
+    return re.sub(r'"(?:[^"\\]|\\.)*"', '""', rule)
+
+
 def _target(rule: str) -> str:
     """Where a rule leads to; empty if nowhere. A comment in quotes may say anything."""
-    words = re.sub(r'"(?:[^"\\]|\\.)*"', '""', rule).split()
-    for option, value in pairwise(words):
+    for option, value in pairwise(_unquoted(rule).split()):
         if option in ("-j", "-g"):
             return value
     return ""
@@ -157,6 +160,12 @@ def _target(rule: str) -> str:
 
 def _before(rule: str, rules: Sequence[str]) -> Sequence[str]:
     return rules[: rules.index(rule)]
+
+
+def _lets_past(rules: Sequence[str], chains: Mapping[str, Sequence[str]]) -> bool:
+    """Whether some packet from elsewhere could leave INPUT within `rules` without being dropped there for sure."""
+    leaving = (rule for rule in rules if " -i lo " not in rule and (_target(rule) == "RETURN" or " -g " in _unquoted(rule)))
+    return any(leaving) or _lets_pass(rules, chains, {CHAIN})
 
 
 def _lets_pass(rules: Sequence[str], chains: Mapping[str, Sequence[str]], seen: set[str]) -> bool:
