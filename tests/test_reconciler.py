@@ -474,6 +474,19 @@ async def test_by_hand_is_counted(make):
     assert +house.reconciler.repairs == Counter()
 
 
+async def test_a_full_set_is_told(make):
+    """It grows by itself, and its owner hears of it, once."""
+    run("ipset", "create", "theirs", "hash:net", "maxelem", "2", "timeout", "0")
+    house = await make(JailSpec("sshd", ports=((22, 22),), set="theirs"))
+    for number in range(4):
+        await house.ban(f"192.0.2.{number}")
+    for _ in range(2):
+        await house.reconciler.look()
+    assert house.told("the set theirs was full, and has room for 8 now") == [{}]
+    assert len(members("theirs")) == 5
+    assert +house.reconciler.repairs == Counter()
+
+
 async def test_the_firewall_does_not_answer(make):
     """It is told, and nothing else happens."""
     house = await make()

@@ -91,6 +91,7 @@ class Reconciler:
         self._rules_changed = False
         self._look_now = asyncio.Event()
         self._failure = ""
+        self._noted: Sequence[str] = ()
         self.suspended = False
         self.repairs: Counter[str] = Counter(dict.fromkeys(CAUSES, 0))
         self.by_hand: Counter[str] = Counter(added=0, removed=0)
@@ -125,6 +126,7 @@ class Reconciler:
         Asks for sizes only, and for rules if they may have changed: where all is well it takes a tenth of a millisecond.
         """
         changed, self._rules_changed = self._rules_changed, False
+        self._tell_notes()
         try:
             await self._look(changed)
         except FirewallError as error:
@@ -140,6 +142,7 @@ class Reconciler:
         Args:
             thoroughly: look at each member, also where their number is right. For the beginning.
         """
+        self._tell_notes()
         try:
             await self._compare(_Bout(free=True, given=True, thorough=thoroughly))
         except FirewallError as error:
@@ -192,6 +195,14 @@ class Reconciler:
             else:
                 self._rules_changed = self._rules_changed or astray is not None
         await self._compare(bout)
+
+    def _tell_notes(self) -> None:
+        """Tell what the firewall does without, or has done by itself, each once while it stays so."""
+        notes = self._firewall.notes
+        for note in notes:
+            if note not in self._noted:
+                self._log.warning(note)
+        self._noted = notes
 
     def _fail(self, error: FirewallError) -> None:
         """Tell that something did not work; once, while it stays so."""

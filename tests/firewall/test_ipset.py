@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import re
 import socket
 from contextlib import suppress
 
@@ -191,6 +192,26 @@ async def test_the_mark(firewall, say):
     assert caught.value.failed == {say.key("255.255.255.255"): "it marks sets as filled, and is no address of anybody"}
 
 
+@pytest.mark.parametrize(("type_", "message"), [("hash:net", None), ("hash:ip", "set 'banwatch-sshd-4' is of type hash:ip")])
+async def test_somebody_was_faster(firewall, say, monkeypatch, type_, message):
+    """A set that is made between our look and our making it is used, if it can be."""
+    create = firewall._kernel.create
+
+    async def create_late(name, family):
+        if name == "banwatch-sshd-4":
+            say.run("ipset", "create", name, type_, "timeout", "0")
+        await create(name, family)
+
+    monkeypatch.setattr(firewall._kernel, "create", create_late)
+    if message is None:
+        await firewall.setup([say.jail()])
+        await firewall.ban([say.ban("192.0.2.7", None)], say.now)
+        assert await say.banned(firewall) == {say.key("192.0.2.7"): None}
+    else:
+        with pytest.raises(FirewallError, match=message):
+            await firewall.setup([say.jail()])
+
+
 async def test_teardown(each_iptables, firewall, say):
     """Nothing of ours is left, of others everything; and that can be said twice."""
     say.run("ipset", "create", "mine", "hash:ip")
@@ -330,9 +351,38 @@ async def test_one_refused_of_many(firewall, say):
     assert set(await say.banned(firewall)) == {say.key(who) for who in hosts}
 
 
-async def test_a_full_set(firewall, say, monkeypatch):
+async def test_a_full_set_grows(firewall, say):
+    """Four times and four times again, without a gap: its rule, members, counters and comments stay, whoever made it."""
+    say.run("ipset", "create", "theirs", "hash:net", "maxelem", "4", "timeout", "0", "counters", "comment")
+    say.run("ipset", "add", "theirs", "203.0.113.0/24", "packets", "5", "bytes", "300", "comment", "a list of mine")
+    say.run("ipset", "add", "theirs", "203.0.113.9", "nomatch", "timeout", "1000")
+    await firewall.setup([say.jail(set="theirs")])
+    hosts = [f"10.0.0.{low}" for low in range(30)]
+    await firewall.ban([say.ban(who, 600.0) for who in hosts], say.now)
+    listed = say.run("ipset", "list", "theirs")
+    assert "maxelem 64 timeout 0 counters comment" in listed
+    assert '203.0.113.0/24 timeout 0 packets 5 bytes 300 comment "a list of mine"\n' in listed
+    assert re.search(r"203\.0\.113\.9 timeout (999|100[012]) nomatch", listed)
+    assert {who for _, (_, who) in await say.banned(firewall)} == {*hosts, "203.0.113.0/24"}
+    assert "--match-set theirs src -j DROP" in rules(say)
+    assert sets(say) == ["banwatch-allow-4", "banwatch-allow-6", "banwatch-sshd-6", "theirs"]
+    assert firewall.notes == ("the set theirs was full, and has room for 64 now",)
+
+
+async def test_a_full_set_grows_for_its_mark(firewall, say):
+    """The mark needs room as well."""
+    say.run("ipset", "create", "theirs", "hash:net", "family", "inet6", "maxelem", "1", "timeout", "0")
+    say.run("ipset", "add", "theirs", "2001:db8::/64")
+    await firewall.setup([say.jail(set="theirs")])
+    [theirs] = [holding for holding in await firewall.holdings() if holding.name == "theirs"]
+    await firewall.mark(theirs)
+    assert await firewall.members("theirs") == ({"2001:db8::/64": None}, True)
+
+
+async def test_a_set_that_has_no_more_room(firewall, say, monkeypatch):
     """What does not fit is told; what is in it already can still be renewed; and a full set is not tried for ever."""
     monkeypatch.setattr("banwatch.firewall.ipset.REFUSALS", 3)
+    monkeypatch.setattr("banwatch.firewall.sets.MAXELEM", 4)
     say.run("ipset", "create", "banwatch-sshd-4", "hash:net", "maxelem", "4", "timeout", "0", "counters")
     await firewall.setup([say.jail()])
     hosts = [f"10.0.0.{low}" for low in range(10)]

@@ -10,7 +10,7 @@ from banwatch.firewall.wire import Header
 
 
 def header(name, family=4, type_="hash:net", timeout=True):
-    return Header(name, type_, family, timeout, counters=True)
+    return Header(name, type_, family, timeout)
 
 
 def headers(*found):

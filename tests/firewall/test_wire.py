@@ -36,8 +36,9 @@ def test_members_of_a_reply():
 
 @little_endian
 def test_header_of_a_reply():
-    """The set itself: its type, its family, and that it has timeouts and counters."""
-    assert decode_header(LISTED) == Header("banwatch-x-4", "hash:net", 4, timeout=True, counters=True, elements=2)
+    """The set itself: its type, its family, how much it holds and may hold, and that it has timeouts and counters."""
+    sample = Header("banwatch-x-4", "hash:net", 4, timeout=True, elements=2, maxelem=4194304, revision=3, extensions=8)
+    assert decode_header(LISTED) == sample
 
 
 def test_no_header():
@@ -48,7 +49,7 @@ def test_no_header():
 def test_header_of_a_bare_set():
     """A set without timeouts or counters, of a type without a family, is what it is."""
     payload = bytes(4) + attribute(2, b"x\0") + attribute(3, b"list:set\0") + attribute(7 | NLA_F_NESTED, b"")
-    assert decode_header(payload) == Header("x", "list:set", 0, timeout=False, counters=False, elements=0)
+    assert decode_header(payload) == Header("x", "list:set", 0, timeout=False)
 
 
 @pytest.mark.parametrize("encode", [encode_add, encode_del])

@@ -14,6 +14,9 @@ from banwatch.host.frame import NLA_F_NESTED, NLA_F_NET_BYTEORDER, attribute, at
 
 DATA = 7  # what each element is wrapped in
 IP, CIDR, TIMEOUT, LINENO, BYTES, PACKETS = 1, 3, 6, 9, 24, 25
+_FLAGS, _MARK, _PRIORITY, _QUEUE = 8, 27, 28, 29
+_NOMATCH = 1 << 2
+_BYTE_ORDER = dict.fromkeys((TIMEOUT, BYTES, PACKETS, _FLAGS, _MARK, _PRIORITY, _QUEUE), NLA_F_NET_BYTEORDER)
 _IPADDR = {4: 1, 6: 2}
 _SIZE = {4: 4, 6: 16}
 
@@ -74,7 +77,8 @@ def encode_deleted(family: int, elements: Sequence[Element]) -> bytes:
 
 def decode_elements(data: bytes) -> Iterator[tuple[str, Member]]:
     """
-    The elements that the kernel lists: canonical text of the address or network → what it knows of it.
+    The elements that the kernel lists: canonical text of the address or network → what it knows of it. Exceptions of a
+    set (`nomatch`) are nobody in it, and are left out.
 
     Raises:
         ValueError: an attribute is longer, or shorter, than it can be.
@@ -107,6 +111,33 @@ def _decode_by_attribute(data: bytes) -> Iterator[tuple[str, Member]]:
         address = b"".join(octets for _, octets in attributes(element.get(IP, b"")))
         if len(address) not in (4, 16):
             raise ValueError(f"an element whose address has {len(address)} bytes")
+        if int.from_bytes(element.get(_FLAGS, b"")) & _NOMATCH:
+            continue
         bits = element[CIDR][0] if CIDR in element else 8 * len(address)
         left, octets, packets = (int.from_bytes(element.get(of, b"")) for of in (TIMEOUT, BYTES, PACKETS))
         yield unpack(address, bits), Member(float(left) or None, packets, octets)
+
+
+def recode_elements(data: bytes) -> Iterator[bytes]:
+    """
+    The elements that the kernel lists, each as it wants them to be added, with all that it has: comments, counters, nomatch.
+
+    Numbers keep their byte order, which they say; only addresses are listed without saying so. What is left of a timeout is
+    whole seconds, rounded off: one more, so that nothing ends too early.
+
+    Raises:
+        ValueError: as `decode_elements`.
+    """
+    for kind, value in attributes(data):
+        if kind != DATA:
+            continue
+        parts = []
+        for part, content in attributes(value):
+            if part == IP:
+                address = b"".join(attribute(family | NLA_F_NET_BYTEORDER, octets) for family, octets in attributes(content))
+                parts.append(attribute(IP | NLA_F_NESTED, address))
+            elif part == TIMEOUT and any(content):
+                parts.append(attribute(TIMEOUT | NLA_F_NET_BYTEORDER, min(int.from_bytes(content) + 1, 2**32 - 1).to_bytes(4)))
+            else:
+                parts.append(attribute(part | _BYTE_ORDER.get(part, 0), content))
+        yield attribute(DATA | NLA_F_NESTED, b"".join(parts))

@@ -18,7 +18,7 @@ from banwatch.firewall.elements import Element, Member
 from banwatch.firewall.events import SETTLE_SECONDS, RuleEvents
 from banwatch.firewall.iptables import Tables
 from banwatch.firewall.plan import Plan, mismatch, ours, plan_sets, set_name
-from banwatch.firewall.refusal import BUSY, advise, explain, number_of
+from banwatch.firewall.refusal import BUSY, FULL, advise, explain, number_of
 from banwatch.firewall.rules import chain_rules, render_setup, render_teardown
 from banwatch.firewall.sets import KernelSets
 from banwatch.firewall.wire import PER_MESSAGE, Header, decode_failed
@@ -26,7 +26,7 @@ from banwatch.host.netlink import NetlinkError
 from banwatch.model import Ban
 
 REFUSALS = 512
-"""After so many single refusals by one set in one call the rest is not tried any more: a full set stays full."""
+"""After so many single refusals by one set in one call the rest is not tried any more: what has no more room has none."""
 
 _Send = Callable[[str, int, Sequence[Element]], Awaitable[None]]
 
@@ -64,18 +64,24 @@ class IpsetFirewall:
         self._tables = tables
         self._lacking = tuple(lacking)
         self._kept: tuple[str, ...] = ()
+        self._grown: dict[str, str] = {}
         self._events = events
         self._sets: Mapping[tuple[str, int], str] = {}
         self._laid: Mapping[int, tuple[str, ...]] = {}
 
     @property
     def notes(self) -> Sequence[str]:
-        return self._lacking + self._kept
+        return (*self._lacking, *self._kept, *self._grown.values())
 
     async def setup(self, jails: Sequence[JailSpec]) -> None:
         plan, laid = self._plan(jails, await self._kernel.headers())  # raises before anything is done
         for name, family in plan.create:
-            await self._kernel.create(name, family)
+            try:
+                await self._kernel.create(name, family)
+            except FirewallError as error:
+                if error.errno != errno.EEXIST:
+                    raise
+                self._plan(jails, await self._kernel.headers())  # somebody was faster: it serves as well, or is refused
         for family, tables in self._tables.items():
             await tables.restore(render_setup(await tables.read(), laid[family]))
         self._sets, self._laid = plan.sets, laid
@@ -142,7 +148,12 @@ class IpsetFirewall:
         return Members(left, _without_mark(left))
 
     async def mark(self, holding: Holding) -> None:
-        await self._kernel.mark(holding.name, holding.family)
+        try:
+            await self._kernel.mark(holding.name, holding.family)
+        except FirewallError as error:
+            if error.errno != FULL or not await self._grows(holding.name):
+                raise
+            await self._kernel.mark(holding.name, holding.family)
 
     async def dropped(self) -> Mapping[str, Mapping[str, int]]:
         # Text and numbers, and no tuple for each: of a hundred thousand objects with references the collector of garbage
@@ -245,8 +256,11 @@ class IpsetFirewall:
                 number = number_of(error)
                 if gone_is_fine and number == errno.ENOENT:
                     break
-                numbers.append(number)
                 at = decode_failed(error.reply) if isinstance(error, NetlinkError) else 0
+                if number == FULL and await self._grows(name):
+                    start += max(at - 1, 0)
+                    continue
+                numbers.append(number)
                 if not 1 <= at <= len(part) or len(numbers) > REFUSALS:
                     failed.update(dict.fromkeys(batch.keys[start:], explain(number)))
                     break
@@ -255,6 +269,16 @@ class IpsetFirewall:
             if start < len(batch.elements):
                 await asyncio.sleep(0)
         return numbers
+
+    async def _grows(self, name: str) -> bool:
+        """Whether a full set could be given more room."""
+        try:
+            room = await self._kernel.grow(name)
+        except FirewallError:
+            return False  # what was to be done there fails, and is told
+        if room is not None:
+            self._grown[name] = f"the set {name} was full, and has room for {room} now"
+        return room is not None
 
 
 def _without_mark(members: dict[str, Any]) -> bool:

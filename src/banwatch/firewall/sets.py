@@ -15,16 +15,22 @@ from banwatch.firewall.base import MARKS
 from banwatch.firewall.elements import Element, Member
 from banwatch.firewall.refusal import BUSY, REFERENCED, refusal
 from banwatch.firewall.wire import (
+    MAXELEM,
+    TYPE,
     Header,
+    decode_again,
     decode_header,
     decode_members,
     encode_add,
+    encode_add_again,
     encode_create,
+    encode_create_like,
     encode_del,
     encode_destroy,
     encode_headers,
     encode_list,
     encode_protocol,
+    encode_swap,
     encode_type,
 )
 from banwatch.host.frame import Request
@@ -32,6 +38,9 @@ from banwatch.host.netlink import NETLINK_NETFILTER, Netlink
 
 # rules that were deleted hold on to their sets until the kernel has come to clearing them up
 _CLEARING = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+
+_AGAIN = 100
+"""Elements with comments in one message, whose attributes are 64 KiB at most."""
 
 
 class KernelSets:
@@ -123,6 +132,36 @@ class KernelSets:
             else:
                 return True
         return False
+
+    async def grow(self, name: str) -> int | None:
+        """
+        Give a set four times its room: how much it has now; None if it has as much as a set may have, or is none of our type.
+
+        A bigger one is filled and changes places with it, so that there is no moment without it, and every rule stays.
+
+        Raises:
+            FirewallError: why not; the set is as it was.
+        """
+        header = (await self.headers()).get(name)
+        if header is None or header.type != TYPE or not header.timeout or header.maxelem >= MAXELEM:
+            return None
+        room = min(4 * header.maxelem, MAXELEM)
+        bigger = f"banwatch-~-{header.family}"  # the name of no jail's set, and one that a setup would take away
+        await self.destroy(bigger)
+        await self._ask(self._writing, f"creating a bigger set {name}", encode_create_like(bigger, header._replace(maxelem=room)))
+        try:
+            elements: list[bytes] = []
+            await self._ask(
+                self._reading, f"listing the set {name}", encode_list(name), lambda it: elements.extend(decode_again(it))
+            )
+            for start in range(0, len(elements), _AGAIN):
+                request = encode_add_again(bigger, header.family, elements[start : start + _AGAIN])
+                await self._ask(self._writing, f"filling a bigger set {name}", request)
+                await asyncio.sleep(0)
+            await self._ask(self._writing, f"swapping the set {name}", encode_swap(bigger, name))
+        finally:
+            await self.destroy(bigger)
+        return room
 
     async def add(self, name: str, family: int, elements: Sequence[Element]) -> None:
         """

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from struct import Struct
 from typing import NamedTuple
 
-from banwatch.firewall.elements import Element, Member, decode_elements, encode_added, encode_deleted
+from banwatch.firewall.elements import Element, Member, decode_elements, encode_added, encode_deleted, recode_elements
 from banwatch.host.frame import (
     NLA_F_NESTED,
     NLA_F_NET_BYTEORDER,
@@ -37,9 +37,10 @@ REVISION = 3  # the first with counters; every later kernel still has it
 MAXELEM = 4_194_304  # a limit, not memory
 
 _SUBSYSTEM = 6 << 8
-_CMD_PROTOCOL, _CMD_CREATE, _CMD_DESTROY, _CMD_LIST, _CMD_ADD, _CMD_DEL, _CMD_TYPE = 1, 2, 3, 7, 9, 10, 13
+_CMD_PROTOCOL, _CMD_CREATE, _CMD_DESTROY, _CMD_SWAP, _CMD_LIST, _CMD_ADD, _CMD_DEL, _CMD_TYPE = 1, 2, 3, 6, 7, 9, 10, 13
 # attributes of a command; then those of a set, which stand inside DATA
 _PROTOCOL, _SETNAME, _TYPENAME, _REVISION, _FAMILY, _FLAGS, _DATA, _ADT, _LINENO = range(1, 10)
+_SETNAME2 = _TYPENAME
 _TIMEOUT, _CADT_FLAGS, _MAXELEM, _ELEMENTS = 6, 8, 19, 24
 _LIST_HEADER = 1 << 2
 _WITH_COUNTERS = 1 << 3
@@ -53,16 +54,18 @@ _U32 = Struct(">I")
 
 class Header(NamedTuple):
     """
-    A set without its elements. `family` is 4 or 6, 0 for types that have none; `timeout` and `counters` say whether its
-    elements have such.
+    A set without its elements. `family` is 4 or 6, 0 for types that have none; `timeout` says whether its elements
+    have such; `extensions` are bits for what else they have, counters and comments and the like, as the kernel numbers them.
     """
 
     name: str
     type: str
     family: int
     timeout: bool
-    counters: bool
     elements: int = 0
+    maxelem: int = 0
+    revision: int = 0
+    extensions: int = 0
 
 
 # ---------------------------------------------------------------- requests
@@ -80,17 +83,28 @@ def encode_type(family: int) -> Request:
 
 def encode_create(name: str, family: int) -> Request:
     """Creates a set of ours, with timeouts and counters; EEXIST if there is one of that name."""
-    data = _number(_TIMEOUT, 0) + _number(_MAXELEM, MAXELEM) + _number(_CADT_FLAGS, _WITH_COUNTERS)
+    like = Header(name, TYPE, family, timeout=True, maxelem=MAXELEM, revision=REVISION, extensions=_WITH_COUNTERS)
+    return encode_create_like(name, like)
+
+
+def encode_create_like(name: str, like: Header) -> Request:
+    """Creates a set of the type hash:net, with timeouts, and with room and extensions as `like` has; EEXIST as above."""
+    data = _number(_TIMEOUT, 0) + _number(_MAXELEM, like.maxelem) + _number(_CADT_FLAGS, like.extensions)
     return _request(
         _CMD_CREATE,
         NLM_F_ACK | NLM_F_EXCL,
-        family,
+        like.family,
         attribute(_SETNAME, _text(name)),
         attribute(_TYPENAME, _text(TYPE)),
-        attribute(_REVISION, bytes([REVISION])),
-        attribute(_FAMILY, bytes([_AF[family]])),
+        attribute(_REVISION, bytes([like.revision])),
+        attribute(_FAMILY, bytes([_AF[like.family]])),
         attribute(_DATA | NLA_F_NESTED, data),
     )
+
+
+def encode_swap(one: str, other: str) -> Request:
+    """Lets two sets of one type change their names: a rule that refers to one of them refers to the other from now on."""
+    return _request(_CMD_SWAP, NLM_F_ACK, 0, attribute(_SETNAME, _text(one)), attribute(_SETNAME2, _text(other)))
 
 
 def encode_destroy(name: str) -> Request:
@@ -114,6 +128,11 @@ def encode_add(name: str, family: int, elements: Sequence[Element]) -> Request:
     request does not say NLM_F_EXCL.
     """
     return _elements(_CMD_ADD, name, family, encode_added(family, elements))
+
+
+def encode_add_again(name: str, family: int, elements: Sequence[bytes]) -> Request:
+    """Adds elements of another set, as `decode_again` gives them; no more than 100."""
+    return _elements(_CMD_ADD, name, family, b"".join(elements))
 
 
 def encode_del(name: str, family: int, elements: Sequence[Element]) -> Request:
@@ -151,8 +170,10 @@ def decode_header(payload: bytes) -> Header | None:
         type=_string(command[_TYPENAME]),
         family=_FAMILY_OF.get(command.get(_FAMILY, b"\0")[0], 0),
         timeout=_TIMEOUT in data,
-        counters=bool(_value(data.get(_CADT_FLAGS)) & _WITH_COUNTERS),
         elements=_value(data.get(_ELEMENTS)),
+        maxelem=_value(data.get(_MAXELEM)),
+        revision=_value(command.get(_REVISION)),
+        extensions=_value(data.get(_CADT_FLAGS)),
     )
 
 
@@ -168,6 +189,13 @@ def decode_members(payload: bytes) -> Iterator[tuple[str, Member]]:
     for kind, value in attributes(payload, _NFGEN.size):
         if kind == _ADT:
             yield from decode_elements(value)
+
+
+def decode_again(payload: bytes) -> Iterator[bytes]:
+    """The elements in one message of a dump, each as `encode_add_again` takes it, with all its extensions."""
+    for kind, value in attributes(payload, _NFGEN.size):
+        if kind == _ADT:
+            yield from recode_elements(value)
 
 
 # ---------------------------------------------------------------- parts
