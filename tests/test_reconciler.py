@@ -441,6 +441,29 @@ async def test_a_gone_set_is_found_by_the_next_ban(make, monkeypatch):
     assert members().keys() == {"192.0.2.7", "192.0.2.8", MARKS[4]}
 
 
+async def test_in_the_middle_of_work(make, monkeypatch):
+    """While the kernel is given bans nobody compares numbers; when it has them, somebody does."""
+    monkeypatch.setattr("banwatch.reconciler._BUSY_SECONDS", 0.0)
+    house = await make()
+    await house.ban("192.0.2.7")
+    run("ipset", "flush", FOUR)
+    working = house.firewall.ban
+    gate = asyncio.Event()
+
+    async def ban_late(bans, now):
+        await gate.wait()
+        await working(bans, now)
+
+    house.firewall.ban = ban_late
+    house.keeper.enact(house.engine.ban([ban_of("192.0.2.8")]))
+    await house.reconciler.look()
+    assert members() == {}
+    gate.set()
+    await house.settled()
+    await house.reconciler.look()
+    assert members().keys() == {"192.0.2.7", "192.0.2.8", MARKS[4]}
+
+
 async def test_a_difference_that_nobody_can_mend(make):
     """A member that the book cannot adopt is looked at once, and not every five seconds."""
     house = await make()

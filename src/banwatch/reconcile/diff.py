@@ -15,7 +15,7 @@ ENDING = 2.0
 """What has less than this left, in seconds, is not put back, and not taken over."""
 
 SLACK = 3.0
-"""The kernel's seconds are whole, and asking takes time: an end that is no further off than this is the right one."""
+"""The kernel's seconds are whole: an end that is no further off than this is the right one."""
 
 RENEWED_BELOW = LONGEST - 2 * 86400.0
 """Of a ban longer than the kernel's longest timeout at least this has to be left; it is renewed once a day."""
@@ -27,12 +27,15 @@ class Found(NamedTuple):
 
     Args:
         left: seconds by canonical text of an address or network, None is for ever; the mark left out.
+        began, ended: when it was listed; of 100,000 members the last is told a second or more after the first.
         marked: whether our mark stands in it.
         foreign: somebody else made the set, and may fill and empty it as he likes.
         shared: several jails look into it, so that what one of them has taken out another may still want.
     """
 
     left: Mapping[str, float | None]
+    began: float
+    ended: float
     marked: bool = True
     foreign: bool = False
     shared: bool = False
@@ -59,7 +62,7 @@ def compare(bans: Iterable[Ban], found: Found, now: float, acknowledged: Callabl
     for ban in bans:
         ending = ban.until is not None and ban.until - now < ENDING
         if ban.target.who in found.left:
-            if not ending and _ends_otherwise(found.left[ban.target.who], ban.until, now):
+            if not ending and _ends_otherwise(found, found.left[ban.target.who], ban.until):
                 ends.append(ban)
         elif _is_by_hand(ban, found, acknowledged):
             if not ending:  # its end is near: let it come
@@ -80,8 +83,7 @@ def _is_by_hand(ban: Ban, found: Found, acknowledged: Callable[[Ban], bool]) -> 
     return found.marked and not found.shared and acknowledged(ban)
 
 
-def _ends_otherwise(left: float | None, until: float | None, now: float) -> bool:
+def _ends_otherwise(found: Found, left: float | None, until: float | None) -> bool:
     if left is None or until is None:
         return left is not until
-    wanted = until - now
-    return left > wanted + SLACK or left < min(wanted, RENEWED_BELOW) - SLACK
+    return left > until - found.began + SLACK or left < min(until - found.ended, RENEWED_BELOW) - SLACK
