@@ -21,6 +21,8 @@ def text_of(line, path):
     [
         ('{"a":"x"}', "a", "x"),
         ('{"a":401}', "a", "401"),
+        (b'{"a":"\xff\\\\\xfe","b":"x"}'.decode(errors="backslashreplace"), "a", r"\xff\\xfe"),
+        (r'{"a":"\x22\\x22"}', "a", r"\x22\x22"),
         ('{"a":1646861401.5241024}', "a", "1646861401.5241024"),
         ('{"a":1e3}', "a", "1e3"),
         ('{"a":true,"b":false}', "b", "false"),

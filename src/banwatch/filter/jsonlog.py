@@ -16,6 +16,9 @@ _TWICE: Final = object()
 # Line ends, and whatever else no log line can hold; half a surrogate pair could not even be printed.
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
+# A backslash before an x that no other backslash stands for.
+_BYTE: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\x")
+
 
 class FieldPath(NamedTuple):
     """Where a field is: `request.remote_ip`, `headers.Host.0` (the first of a list), or a key with the dots in itself."""
@@ -36,9 +39,13 @@ def parse_path(text: str) -> FieldPath:
 
 
 def read_object(text: str) -> Mapping[str, Any] | None:
-    """The object that `text` is, numbers as they are written; None if it is anything else, or nested without end."""
+    """
+    The object that `text` is, numbers as they are written; None if it is anything else, or nested without end.
+
+    A byte that is none of the log's encoding stands there as \\xff, which JSON does not know: else whoever sends one is not seen.
+    """
     try:
-        value = _DECODER.decode(text)
+        value = _DECODER.decode(_BYTE.sub(r"\1\\\\x", text) if "\\x" in text else text)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
