@@ -32,6 +32,7 @@ from banwatch.firewall.open import open_firewall
 from banwatch.firewall.refusal import refusal
 from banwatch.host.addresses import UNKNOWN, AddressWatch, HostAddresses
 from banwatch.host.clock import Clock
+from banwatch.host.memory import give_back
 from banwatch.host.systemd import Notifier
 from banwatch.keeper import Keeper
 from banwatch.lanes import Patterns, compile_scanners
@@ -149,6 +150,7 @@ class Daemon:
             self._ready.set()
             self._say_ready()
             gc.collect()
+            give_back()
             gc.freeze()  # what was built until now stays; no collection need walk it again
             gc.enable()
             await self._stopping.wait()
@@ -184,6 +186,7 @@ class Daemon:
         """Have what these sources are scanned with compiled, while the loop goes on."""
         lanes = self.engine.lanes
         lanes.take(await asyncio.to_thread(compile_scanners, self.engine.config, set(sources), lanes.known()[1]))
+        give_back()
 
     def _concerns_change(self, chunk: Chunk) -> bool:
         """Whether a jail has to be switched on for `chunk`, or a reload is about to bring the jails that it is for."""
@@ -220,6 +223,7 @@ class Daemon:
             while due is not None:
                 await asyncio.sleep(max(0.0, due - self._clock()))
                 due = self.engine.sweep(self._clock())
+            give_back()
 
     async def _feed_watchdog(self) -> None:
         while self._notifier.watchdog is not None:
