@@ -114,7 +114,7 @@ def test_a_reader_that_goes_early_ends_the_child(tmp_path):
     path.write_bytes(b"x")
     log = LogFile(str(path))
     log.close()
-    assert log._child.returncode is not None
+    assert log._file._child.returncode is not None
 
 
 test_a_reader_that_goes_early_ends_the_child = needs_zstd(test_a_reader_that_goes_early_ends_the_child)

@@ -1,31 +1,26 @@
 """Old logs as chunks: plain or packed files, and standard input."""
 
-import bz2
-import gzip
-import lzma
 import os
 import re
 import stat
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from types import TracebackType
-from typing import IO, Any, Final
+from typing import Final
 
-from banwatch.errors import BanwatchError, SourceError
+from banwatch.errors import BanwatchError
 from banwatch.filter.dates import KNOWN, DateReader
 from banwatch.model import Chunk, Position
 from banwatch.sources.cut import Cutter
+from banwatch.sources.unpack import Unpacked, unreadable
 
 BLOCK: Final = 256 * 1024
 """What becomes of a larger piece does not fit the processor's cache."""
 
 HEAD: Final = 64 * 1024
-ENDINGS: Final = ("gz", "bz2", "xz", "lzma", "zst")
 _NOWHERE: Final = Position(0, 0, 0)
-_UNPACK: Final = ("zstd", "-dcq")
 _DATE: Final = re.compile(KNOWN.pattern)
 
 
@@ -42,29 +37,16 @@ class LogFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self.size = 0
-        self._raw: IO[bytes] | None = None
-        self._child: subprocess.Popen[bytes] | None = None
-        self._stream: Any = sys.stdin.buffer
+        self._file: Unpacked | None = None
         if path == "-":
             return
-        ending = path.rpartition(".")[2]
         try:
-            self._raw = raw = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 - close() closes it
+            raw = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 - close() closes it
             status = os.fstat(raw.fileno())
-            self.size = status.st_size if stat.S_ISREG(status.st_mode) else 0
         except OSError as error:
-            raise _unreadable(path, error) from error
-        if ending == "gz":
-            self._stream = gzip.GzipFile(fileobj=raw)
-        elif ending == "bz2":
-            self._stream = bz2.BZ2File(raw)
-        elif ending in ("xz", "lzma"):
-            self._stream = lzma.LZMAFile(raw)  # noqa: SIM115 - close() closes it
-        elif ending == "zst":
-            self._child = self._start(raw)
-            self._stream = self._child.stdout
-        else:
-            self._stream = raw
+            raise unreadable(path, error) from error
+        self.size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+        self._file = Unpacked(raw, path)
 
     def __enter__(self) -> "LogFile":
         return self
@@ -75,8 +57,7 @@ class LogFile:
     @property
     def position(self) -> int:
         """How many of its `size` bytes were taken from the file."""
-        # Also right for the child: it has the very same open file, and with it the same place in it.
-        return os.lseek(self._raw.fileno(), 0, os.SEEK_CUR) if self._raw is not None and self.size else 0
+        return self._file.taken if self._file is not None and self.size else 0
 
     def read(self, size: int = BLOCK) -> bytes:
         """
@@ -85,34 +66,17 @@ class LogFile:
         Raises:
             SourceError: it is not packed as its name says, or the disk fails.
         """
+        if self._file is not None:
+            return self._file.read(size)
         try:
-            block: bytes = self._stream.read(size)
-        except (OSError, EOFError, lzma.LZMAError) as error:
-            raise _unreadable(self.path, error) from error
-        if not block and self._child is not None and self._child.wait() != 0:
-            said = self._child.stderr.read() if self._child.stderr is not None else b""
-            raise SourceError(f"{self.path}: {said.decode('utf-8', 'backslashreplace').strip() or 'zstd failed'}")
-        return block
+            return sys.stdin.buffer.read(size)
+        except OSError as error:
+            raise unreadable(self.path, error) from error
 
     def close(self) -> None:
         """Let go of the file; standard input stays open."""
-        if self._child is not None:
-            self._child.kill()
-            for pipe in (self._child.stdout, self._child.stderr):
-                if pipe is not None:
-                    pipe.close()
-            self._child.wait()
-        if self._raw is not None:
-            self._stream.close()
-            self._raw.close()
-
-    def _start(self, raw: IO[bytes]) -> subprocess.Popen[bytes]:
-        """The program that unpacks what Python 3.11 cannot."""
-        try:
-            return subprocess.Popen(_UNPACK, stdin=raw, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        except OSError as error:
-            raw.close()
-            raise SourceError(f"{self.path}: zstd, which unpacks it, is not installed", "apt install zstd") from error
+        if self._file is not None:
+            self._file.close()
 
 
 def read_chunks(path: str, read_at: float, note: Callable[[int], object] | None = None) -> Iterator[Chunk]:
@@ -174,7 +138,3 @@ def parse_now(text: str | None) -> float:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
         raise BanwatchError(f"expected a time like 2026-11-20T10:00:00+01:00, got {text!r}") from None
-
-
-def _unreadable(path: str, error: Exception) -> SourceError:
-    return SourceError(f"{path}: {getattr(error, 'strerror', None) or error}")

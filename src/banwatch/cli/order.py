@@ -12,8 +12,9 @@ from itertools import pairwise
 from math import inf
 from typing import Final, NamedTuple
 
-from banwatch.cli.logfile import ENDINGS, HEAD, Dates, LogFile, read_chunks
+from banwatch.cli.logfile import HEAD, Dates, LogFile, read_chunks
 from banwatch.model import Chunk
+from banwatch.sources.unpack import ENDINGS
 
 SLACK: Final = 60.0
 """Seconds by which lines of different logs may come too late; smaller pieces take longer."""

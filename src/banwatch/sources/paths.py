@@ -18,8 +18,9 @@ from pathlib import Path
 from re import Pattern, compile
 from typing import NamedTuple
 
+from banwatch.sources.unpack import PACKED
+
 MAX_LINKS = 40  # as the kernel
-PACKED = (".gz", ".xz", ".bz2", ".zst", ".lz4", ".lzma", ".Z")
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 Watch = Callable[[str, str], None]
