@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from banwatch.model import Chunk
+from banwatch.model import Chunk, Position
 from banwatch.sources.base import Event
 from banwatch.sources.tail import Tail
 from banwatch.sources.turns import Patience
@@ -25,14 +25,29 @@ SOON = Patience(grace=0.02, linger=0.04, every=0.02, retry=0.02)
 
 
 class Reader:
-    """Reads a tail, line by line or chunk by chunk; what was not asked for yet is kept."""
+    """
+    Reads a tail, line by line or chunk by chunk; what was not asked for yet is kept.
+
+    Attributes:
+        rows: the last position of each source, as a store would have it.
+    """
 
     def __init__(self, tail: Tail) -> None:
         self.tail = tail
+        self.rows: dict[str, Position] = {}
         self._lines: list[tuple[str, bytes]] = []
 
+    async def any_chunk(self) -> Chunk:
+        """The next one, be it with lines or only with a position."""
+        chunk = await asyncio.wait_for(anext(self.tail), LONG)
+        self.rows[chunk.source] = chunk.position
+        return chunk
+
     async def chunk(self) -> Chunk:
-        return await asyncio.wait_for(anext(self.tail), LONG)
+        """The next one with lines."""
+        while not (chunk := await self.any_chunk()).data:
+            pass
+        return chunk
 
     async def named(self, count: int) -> list[tuple[str, bytes]]:
         """The next lines, each with the file name of its source."""

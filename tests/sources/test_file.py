@@ -10,8 +10,9 @@ import pytest
 
 from banwatch.errors import SourceError
 from banwatch.model import Position
-from banwatch.sources.file import KNOWN, MARKS, SPACING, LogFile, Piece
+from banwatch.sources.file import MARKS, SPACING, LogFile, Piece
 from banwatch.sources.opened import check_regular
+from banwatch.sources.prints import KNOWN, fingerprint
 
 BIG = bytearray(1 << 20)
 
@@ -49,11 +50,14 @@ def test_whole_lines_come_with_their_place(path: Path, opened: Opened, append: A
     path.write_bytes(b"one\ntwo\nth")
     file = opened(path)
     device, inode = path.stat().st_dev, path.stat().st_ino
-    assert file.read(BIG) == Piece(b"one\ntwo\n", 0, Position(device, inode, 8), True)
+    assert file.read(BIG) == Piece(b"one\ntwo\n", 0, True)
+    assert file.places() == (Position(device, inode, 8, fingerprint(b"one\ntwo\n"), fingerprint(b"one\ntwo\n")),)
     assert not file.more
     assert file.read(BIG) is None
     append(path, b"ree\n")
-    assert file.read(BIG) == Piece(b"three\n", 8, Position(device, inode, 14), True)
+    assert file.read(BIG) == Piece(b"three\n", 8, True)
+    [place] = file.places()
+    assert (place.offset, place.head) == (14, fingerprint(b"one\ntwo\nthree\n"))
 
 
 def test_no_more_is_read_at_once_than_asked_for(path: Path, opened: Opened) -> None:
@@ -68,7 +72,7 @@ def test_no_more_is_read_at_once_than_asked_for(path: Path, opened: Opened) -> N
 def test_what_stood_there_is_not_live(path: Path, opened: Opened, append: Append) -> None:
     """The first look's size is a border within which no piece is live, and which none crosses."""
     path.write_bytes(b"one\ntwo\n")
-    file = opened(path, lookback=1000)
+    file = opened(path, stood=True)
     append(path, b"three\n")
     pieces = [file.read(BIG), file.read(BIG)]
     assert [(piece.data, piece.live) for piece in pieces if piece] == [(b"one\ntwo\n", False), (b"three\n", True)]
@@ -77,7 +81,7 @@ def test_what_stood_there_is_not_live(path: Path, opened: Opened, append: Append
 def test_a_line_that_was_finished_later_is_live(path: Path, opened: Opened, append: Append) -> None:
     """Its end came after the first look."""
     path.write_bytes(b"one\ntw")
-    file = opened(path, lookback=1000)
+    file = opened(path, stood=True)
     append(path, b"o\n")
     pieces = [file.read(BIG), file.read(BIG)]
     assert [(piece.data, piece.live) for piece in pieces if piece] == [(b"one\n", False), (b"two\n", True)]
@@ -100,7 +104,8 @@ def test_a_line_that_was_finished_later_is_live(path: Path, opened: Opened, appe
 def test_looking_back_starts_at_a_line(path: Path, opened: Opened, append: Append, lookback: int, lines: bytes) -> None:
     """The first line is the first that starts within the last so many bytes; later lines are not touched by it."""
     path.write_bytes(b"one\ntwo\nthree\n")
-    file = opened(path, lookback=lookback)
+    file = opened(path, stood=True)
+    file.look_back(lookback)
     got = b""
     while piece := file.read(BIG):
         got += piece.data
@@ -109,23 +114,95 @@ def test_looking_back_starts_at_a_line(path: Path, opened: Opened, append: Appen
     assert data(file.read(BIG)) == b"four\n"
 
 
-def test_resuming_goes_on_where_another_life_left_off(path: Path, opened: Opened) -> None:
-    """If the file is shorter than that, it is not what it was, and is looked back into."""
+def test_it_goes_on_where_it_is_told(path: Path, opened: Opened) -> None:
+    """What stood there is not live."""
     path.write_bytes(b"one\ntwo\n")
-    file = opened(path, lookback=0, resume=4)
-    assert file.read(BIG) == Piece(b"two\n", 4, file.position, False)
-    assert data(opened(path, lookback=1000, resume=9).read(BIG)) == b"one\ntwo\n"
+    file = opened(path, stood=True)
+    file.go_on(4)
+    assert file.read(BIG) == Piece(b"two\n", 4, False)
+
+
+def test_a_place_fits_the_content_that_was_read(path: Path, opened: Opened, append: Append) -> None:
+    """Whatever came after it; neither another content nor a shorter one, and be it different by one byte far back."""
+    lines = [b"%d %s\n" % (number, b"x" * 60) for number in range(20)]
+    path.write_bytes(b"".join(lines))
+    file = opened(path)
+    small = bytearray(KNOWN + 200)
+    places = []
+    while file.read(small):
+        places += file.places()
+    assert len({place.tail for place in places}) == len(places) > 5
+    append(path, b"more\n")
+    assert all(file.fits(place) for place in places)
+    last = places[-1]
+    for damaged in (b"X" + b"".join(lines)[1:], b"".join(lines)[:-2] + b"X\n", b"".join(lines)[:-1], b""):
+        path.write_bytes(damaged)
+        assert not file.fits(last)
+    path.write_bytes(lines[0] + b"X" * (last.offset - 400) + b"".join(lines)[len(lines[0]) + last.offset - 400 :])
+    assert not file.fits(last)
+
+
+def test_a_place_without_fingerprints_fits_what_is_long_enough(path: Path, opened: Opened) -> None:
+    """There is nothing else to go by."""
+    path.write_bytes(b"one\n")
+    file = opened(path)
+    assert file.fits(Position(0, 0, 4))
+    assert not file.fits(Position(0, 0, 5))
+
+
+def test_a_file_that_was_not_begun_has_no_place(path: Path, opened: Opened) -> None:
+    """Nor has one that gave no whole line."""
+    path.write_bytes(b"half")
+    file = opened(path)
+    assert file.places() == ()
+    file.read(BIG)
+    assert file.places() == ()
+    assert file.is_under_way
+
+
+def test_the_content_before_a_truncation_is_remembered(path: Path, opened: Opened, append: Append) -> None:
+    """There may be a copy of it; until the next truncation, and beside the new content."""
+    path.write_bytes(b"one\ntwo\n")
+    file = opened(path)
+    file.read(BIG)
+    old = file.places()
+    path.write_bytes(b"new\n")
+    file.read(BIG)
+    assert file.places() == old
+    file.read(BIG)
+    assert [place.offset for place in file.places()] == [8, 4]
+    assert file.places()[0] == old[0]
+    path.write_bytes(b"")
+    file.read(BIG)
+    path.write_bytes(b"x\n")
+    file.read(BIG)
+    assert [place.offset for place in file.places()] == [4, 2]
+
+
+def test_what_comes_while_it_is_behind_is_not_live(path: Path, opened: Opened, append: Append) -> None:
+    """Only when there is no more than is read at once, what is read is what is written."""
+    path.write_bytes(b"0123456\n" * 3)
+    file = opened(path, stood=True)
+    append(path, b"0123456\n" * 3)
+    small = bytearray(KNOWN + 16)
+    live = []
+    while (piece := file.read(small)) is not None:
+        live.append((len(piece.data), piece.live))
+    append(path, b"0123456\n" * 3)
+    while (piece := file.read(small)) is not None:
+        live.append((len(piece.data), piece.live))
+    assert live == [(16, False), (8, False), (16, False), (8, False), (16, True), (8, True)]
 
 
 def test_truncation_starts_anew(path: Path, opened: Opened) -> None:
     """The file is shorter than what was read: what it has now comes from its start, and is live."""
     path.write_bytes(b"one\ntwo\n")
-    file = opened(path, lookback=1000)
+    file = opened(path, stood=True)
     file.read(BIG)
     path.write_bytes(b"new\n")
     assert data(file.read(BIG)) == b""
     assert file.more
-    assert file.read(BIG) == Piece(b"new\n", 0, file.position, True)
+    assert file.read(BIG) == Piece(b"new\n", 0, True)
     assert file.counters.truncations == 1
 
 
@@ -166,8 +243,8 @@ def test_a_writer_that_goes_on_at_its_old_place_leaves_no_hole(path: Path, opene
         writer.write(b"new\nx\0y\n")
         assert data(file.read(BIG)) == b""
         piece = file.read(BIG)
-        assert piece == Piece(b"new\nx\0y\n", 1_000_000, file.position, True)
-        assert file.position.offset == 1_000_008
+        assert piece == Piece(b"new\nx\0y\n", 1_000_000, True)
+        assert file.position == 1_000_008
         writer.write(b"next\n")
         assert data(file.read(BIG)) == b"next\n"
     assert file.counters.too_long == 0
@@ -182,7 +259,7 @@ def test_a_hole_without_text_yet_is_passed_over(path: Path, opened: Opened, appe
     os.truncate(path, 100)
     assert [data(file.read(BIG)) for _ in range(3)] == [b"", b"", None]
     append(path, b"new\n")
-    assert file.read(BIG) == Piece(b"new\n", 100, file.position, True)
+    assert file.read(BIG) == Piece(b"new\n", 100, True)
 
 
 def test_a_file_system_that_cannot_seek_is_an_error_to_be_told(
@@ -210,9 +287,9 @@ def test_finishing_gives_the_last_line_an_end(path: Path, opened: Opened, append
     path.write_bytes(b"one\ntwo")
     file = opened(path)
     file.read(BIG)
-    assert file.finish() == Piece(b"two\n", 4, file.position, True)
+    assert file.finish() == Piece(b"two\n", 4, True)
     assert file.finish() is None
-    assert file.position.offset == 7
+    assert file.position == 7
     append(path, b" and more\n")
     assert data(file.read(BIG)) == b" and more\n"
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banwatch.sources.opened import Identity
-from banwatch.sources.rotated import Rotated, arrange, find_bases, split_ending
+from banwatch.sources.rotated import Rotated, arrange, find_bases, find_logs, split_ending
 
 
 def names(name):
@@ -65,3 +65,19 @@ def test_dates_go_by_the_last_line():
     assert order(("20261127", 1), ("20261126", 1)) == ["20261126", "20261127"]
     assert order(("1", 9), ("20261127", 5)) == ["20261127", "1"]
     assert order(("2026", 9), ("2025", 5)) == ["2025", "2026"]
+
+
+def test_dates_that_sort():
+    """They do so whatever their times say."""
+    assert order(("20261127", 1), ("20261126", 9)) == ["20261126", "20261127"]
+    assert order(("2026-11-27_10", 1), ("2026-11-26_11", 9)) == ["2026-11-26_11", "2026-11-27_10"]
+    assert order(("1795168800", 1), ("1795168700", 9)) == ["1795168700", "1795168800"]
+    assert order(("20262711", 1), ("20262611", 9)) == ["20262711", "20262611"]
+
+
+def test_whose_rotated_file_a_path_may_be():
+    """In the same directory."""
+    assert find_logs("/var/log/mainlog.1.gz") == {"/var/log/mainlog"}
+    assert find_logs("/var/log/app-20261127.log") == {"/var/log/app.log"}
+    assert find_logs("/var/log.1/mainlog") == set()
+    assert find_logs("mainlog.1") == {"mainlog"}

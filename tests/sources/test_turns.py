@@ -39,9 +39,9 @@ def look(catalogue, turns):
 
 
 def take(turns):
-    """The next chunk that comes."""
+    """The next chunk with lines that comes."""
     while turns:
-        if (chunk := turns.take()) is not None:
+        if (chunk := turns.take()) is not None and chunk.data:
             return chunk
     return None
 
@@ -76,7 +76,7 @@ def test_a_chunk_says_everything(tmp_path, look, turns):
     followed = look(tmp_path / "a")["a"]
     chunk = take(turns)
     assert (chunk.source, chunk.data, chunk.start, chunk.read_at) == (str(tmp_path / "a"), b"one\n", 0, 7.0)
-    assert (chunk.position, chunk.patterns) == (followed.file.position, {str(tmp_path / "a")})
+    assert (chunk.position, chunk.patterns) == (followed.file.places()[0], {str(tmp_path / "a")})
 
 
 def test_an_heir_waits_for_the_end(tmp_path, look, turns):

@@ -15,7 +15,9 @@ from banwatch.sources.base import Counters, SourceState, Waker
 from banwatch.sources.directories import Directories
 from banwatch.sources.file import LogFile
 from banwatch.sources.handles import Followed, Handles
-from banwatch.sources.opened import Identity, identity
+from banwatch.sources.memory import Memory
+from banwatch.sources.opened import identity
+from banwatch.sources.rest import Rest
 from banwatch.sources.sightings import Absent, Paths, Sighting, add_absent, find_files, render_errno, was_hidden
 
 STALE = 60.0
@@ -27,7 +29,7 @@ class Catalogue:
     Keeps names and open files in step with the directories; look() does it.
 
     Args:
-        resume: where another life left off; found again by device and inode, the keys do not matter.
+        resume: where another life left off, by source.
 
     Attributes:
         leads: path → the file it leads to, or led to last if that is still open.
@@ -41,12 +43,14 @@ class Catalogue:
         self._handles = handles
         self._clock = clock
         self._lookback = lookback
-        self._resume = {Identity(one.device, one.inode): one.offset for one in resume.values()}
+        self._memory = Memory(resume)
         self.directories = Directories(waker)
         self.leads: dict[str, Followed] = {}
         self.absent: dict[str, Absent] = {}
         self.uncertain = False
         self._counters: dict[str, Counters] = {}
+        self._stood: dict[Followed, Position | None] = {}  # of this look: what it found, and where that was left
+        self._rest = Rest(handles, self._memory, self._count)
 
     def look(self, patterns: frozenset[str], new: frozenset[str] = frozenset()) -> list[Followed]:
         """
@@ -60,6 +64,7 @@ class Catalogue:
         self.directories.begin()
         sightings, self.absent = find_files(patterns, self.directories.want)
         named: dict[Followed, Paths] = {}
+        self._stood = {}
         for sighting in sightings:
             if (followed := self._obtain(sighting, new, before)) is not None:
                 named.setdefault(followed, {}).update(sighting.paths)
@@ -70,6 +75,7 @@ class Catalogue:
         for followed, paths in named.items():
             for path in paths:
                 unread.update(dict.fromkeys(self._lead(path, followed, is_new=followed not in known)))
+        unread.update(dict.fromkeys(self._rest.follow(self._stood, new, self.leads)))
         self.leads = {path: one for path, one in self.leads.items() if one.file.is_open}
         self._counters = {path: one for path, one in self._counters.items() if path in self.leads or path in self.absent}
         self.uncertain = bool(self.directories.unwatched) or not all(one.is_lasting for one in self.absent.values())
@@ -83,7 +89,8 @@ class Catalogue:
     def siblings(self, followed: Followed) -> list[LogFile]:
         """The other files which the same patterns lead to, or led to."""
         files = self._handles.files.values()
-        return [one.file for one in files if one is not followed and not one.belongs_to.isdisjoint(followed.patterns)]
+        others = (one for one in files if one is not followed and not one.belongs_to.isdisjoint(followed.patterns))
+        return [one.file for one in others if isinstance(one.file, LogFile)]
 
     def states(self) -> dict[str, SourceState]:
         """Each path in use, and each path or glob that leads to nothing."""
@@ -122,6 +129,13 @@ class Catalogue:
                 )
         return states
 
+    def drop(self, followed: Followed) -> None:
+        """Follow it no more; should it come back, it goes on where it was."""
+        file, places = followed.file, followed.file.places()
+        self._handles.drop(followed)
+        if isinstance(file, LogFile):
+            self._memory.keep(None if followed.retired else followed.source, file.identity, places)
+
     def _obtain(self, sighting: Sighting, new: frozenset[str], before: Mapping[str, Absent]) -> Followed | None:
         """The file as it is followed already, or opened now; None and a reason in `absent` if it cannot be."""
         name = identity(sighting.status)
@@ -135,10 +149,8 @@ class Catalogue:
             or was_hidden(sighting.paths, before)
         )
         try:
-            if stood:
-                file = LogFile.open(sighting.real, lookback=self._lookback, resume=self._resume.get(name))
-            else:
-                file = LogFile.open(sighting.real)
+            file = LogFile.open(sighting.real, stood=stood)
+            place = self._place(file, sighting.paths)
         except (OSError, SourceError) as error:
             number = (error.errno or errno.EIO) if isinstance(error, OSError) else 0
             for path, patterns in sighting.paths.items():
@@ -149,9 +161,37 @@ class Catalogue:
             return followed
         source = min(sighting.paths)
         file.counters = self._count(source)
-        followed = Followed(file, source, suspect=not stood)
+        followed = Followed(file, source, suspect=not stood and place is None)
+        followed.tell = self._is_news(file, place, source)
         self._handles.add(followed)
+        if stood or place is not None:
+            self._stood[followed] = place
+        else:
+            for path in sighting.paths:
+                self._memory.forget(path)
         return followed
+
+    def _is_news(self, file: LogFile, place: Position | None, source: str) -> bool:
+        """Whether nothing that is remembered leads from the source to the file, or to one that it came after."""
+        if place is not None:
+            return file.identity != self._memory.file_of(source)
+        return source not in self.leads and self._memory.position(source) is None
+
+    def _place(self, file: LogFile, paths: Paths) -> Position | None:
+        """Have it begin where it was left; what was never seen is looked back into, what came after what was is new."""
+        try:
+            place = self._memory.recall(file, paths)
+            if place is not None and not place.offset and not file.stood:
+                place = None  # an inode that was an empty file's before tells nothing of one that is new
+            if place is not None:
+                file.go_on(place.offset)
+                file.stand_anew()
+            elif not any(self._memory.position(path) for path in paths):
+                file.look_back(self._lookback)
+        except BaseException:
+            file.close()
+            raise
+        return place
 
     def _count(self, source: str) -> Counters:
         return self._counters.setdefault(source, Counters())
@@ -163,19 +203,18 @@ class Catalogue:
             followed.former &= configured
             if followed.retired:
                 return False
-            followed.retired = followed.moved = True
-            followed.read_last = 0.0
+            self._handles.retire(followed)
             return True
         patterns = frozenset().union(*paths.values())
         if lost := (followed.belongs_to - patterns) & configured:
             followed.former, followed.former_until = lost, followed.size
         unread = not followed.paths or followed.retired or bool(lost)
         followed.paths, followed.patterns = tuple(sorted(paths)), patterns
-        followed.moved &= not followed.retired
-        followed.retired = followed.superseded = False
+        self._handles.restore(followed)
         if followed.source not in paths:
             followed.source, followed.moved = followed.paths[0], True
             followed.file.counters = self._count(followed.source)
+            followed.tell = unread = True
         return unread
 
     def _lead(self, path: str, followed: Followed, *, is_new: bool) -> Iterable[Followed]:

@@ -9,7 +9,8 @@ more, and what the original lost when it was emptied.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from banwatch.sources.file import KNOWN, LogFile, Trace
+from banwatch.sources.file import LogFile, Trace
+from banwatch.sources.prints import KNOWN
 
 
 class Original(NamedTuple):

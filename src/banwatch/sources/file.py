@@ -13,10 +13,8 @@ from typing import NamedTuple, Self
 from banwatch.model import Position
 from banwatch.sources.base import Counters
 from banwatch.sources.cut import Cutter
-from banwatch.sources.opened import OpenFile, open_regular
-
-KNOWN = 256
-"""How many bytes before the place of reading are compared: more than the longest start that two log lines share."""
+from banwatch.sources.opened import OpenFile, identity, open_regular
+from banwatch.sources.prints import KNOWN, fingerprint, fits, known
 
 MARKS = 64
 SPACING = 4096
@@ -31,8 +29,8 @@ class Mark(NamedTuple):
 
     def fits(self, file: "LogFile") -> bool:
         """Whether the file has the same bytes there."""
-        known = min(self.offset, KNOWN)
-        return hash(file.peek(self.offset - known, known)) == self.before
+        size = known(self.offset)
+        return hash(file.peek(self.offset - size, size)) == self.before
 
 
 class Trace:
@@ -50,21 +48,20 @@ class Trace:
         self.head = b""
         self.marks: list[Mark] = []
 
-    def add(self, offset: int, known: bytes) -> None:
+    def add(self, offset: int, last: bytes) -> None:
         marks = self.marks
         if len(marks) > 1 and offset < marks[-2].offset + SPACING:
             marks.pop()
-        marks.append(Mark(offset, hash(known)))
+        marks.append(Mark(offset, hash(last)))
         if len(marks) > MARKS:
             del marks[1 : MARKS // 2 : 2]
 
 
 class Piece(NamedTuple):
-    """Whole lines, or none yet; where they start, where to go on, and whether they came after the first look."""
+    """Whole lines, or none yet; where they start, and whether they came after the first look."""
 
     data: bytes
     start: int
-    position: Position
     live: bool
 
 
@@ -76,41 +73,35 @@ class LogFile(OpenFile):
         stood: up to here it had grown when the daemon looked first; what comes after is live.
         offset: where the next unread byte is.
         more: False when the last read() came to the end of the file.
+        read_at: when something was read last; for places.
         traces: what it had, the content of now first, then that before the last truncation.
         counters: of whoever has the file; truncations, too_long and unfinished are counted here.
     """
 
     def __init__(self, path: str, descriptor: int, status: os.stat_result, offset: int = 0, stood: int = 0) -> None:
-        super().__init__(path, descriptor, status)
+        super().__init__(path, descriptor, identity(status))
         self.stood = stood
         self.counters = Counters()
+        self.read_at = 0.0
         self._hole = False
+        self._is_catching_up = stood > 0
+        self._past: tuple[Position, ...] = ()
         self.traces: tuple[Trace, ...] = (Trace(),)
         self._begin(offset)
 
     @classmethod
-    def open(cls, path: str, *, lookback: int | None = None, resume: int | None = None) -> Self:
+    def open(cls, path: str, *, stood: bool = False) -> Self:
         """
         Args:
             path: never a link that has still to be followed.
-            lookback: the file stood there before: begin with the first line that starts within so many last bytes.
-                None: the file is new, all of it is live.
-            resume: the file stood there before: begin here, if it is still that long.
+            stood: the file stood there before: what it has now is not live.
         Raises:
             OSError: as open(2).
             SourceError: it is not a regular file. A pipe is not waited for.
         """
         descriptor, status = open_regular(path)
         try:
-            size = status.st_size
-            if resume is not None and resume <= size:
-                return cls(path, descriptor, status, resume, size)
-            if lookback is None:
-                return cls(path, descriptor, status)
-            file = cls(path, descriptor, status, 0, size)
-            if size > lookback:
-                file.seek(size - lookback)
-            return file
+            return cls(path, descriptor, status, stood=status.st_size if stood else 0)
         except BaseException:
             os.close(descriptor)
             raise
@@ -120,9 +111,41 @@ class LogFile(OpenFile):
         return self._cutter.offset
 
     @property
-    def position(self) -> Position:
+    def position(self) -> int:
         """After the last whole line that was handed out."""
-        return Position(*self.identity, self._cutter.position)
+        return self._cutter.position
+
+    @property
+    def is_under_way(self) -> bool:
+        """A line was begun and has no end yet."""
+        return self._cutter.unfinished
+
+    def places(self) -> tuple[Position, ...]:
+        """What has to be remembered of it: the content before the last truncation, and the one of now if it was begun."""
+        at = self.position
+        if not at:
+            return self._past
+        head = fingerprint(self.traces[0].head[: known(at)])
+        return (*self._past, Position(*self.identity, at, head, fingerprint(self._before), self.read_at))
+
+    def fits(self, place: Position) -> bool:
+        """Whether it has what was read up to there; of a place without fingerprints only that it is long enough."""
+        if self.size < place.offset:
+            return False
+        if not place.head:
+            return True
+        size = known(place.offset)
+        return fits(place, self.peek(0, size), self.peek(place.offset - size, size))
+
+    def look_back(self, bytes_: int) -> None:
+        """Go on with the first line that starts within so many last bytes of what stood there."""
+        if self.stood > bytes_:
+            self.seek(self.stood - bytes_)
+
+    def go_on(self, offset: int) -> None:
+        """Go on there, where a line starts."""
+        self._begin(offset)
+        self._hole = not self._before.strip(b"\0")
 
     def seek(self, offset: int) -> None:
         """Go on with the first line that starts there or later."""
@@ -141,38 +164,59 @@ class LogFile(OpenFile):
             OSError: EIO, ESTALE and the like; the place is kept, so it can be tried again.
         """
         at, begin = self.offset, len(self._known)
-        live, room = at >= self.stood, len(buffer) - KNOWN
+        room = len(buffer) - KNOWN
+        if self._is_catching_up and at >= self.stood:
+            self._look_for_more(room)
+        live = at >= self.stood
         whole = begin + (room if live else min(room, self.stood - at))
         size = os.preadv(self.descriptor, [memoryview(buffer)[:whole]], at - begin)
         if size < begin or not buffer.startswith(self._known):
             return self._rewind()
         self.more = size == whole
         if size == begin:
+            self._is_catching_up = False
             return None
-        known = bytes(buffer[max(0, size - KNOWN) : size])
+        last = bytes(buffer[max(0, size - KNOWN) : size])
         if self._hole:
             begin = self._pass_hole(buffer, begin, size)
+        before = self.position
         data = self._cutter.feed(buffer, begin, size)
-        self._remember(known)
+        self._remember(last)
+        if self.position != before:
+            end = size - (self.offset - self.position)
+            self._before = last if end == size else bytes(buffer[max(0, end - KNOWN) : end])
         return self._piece(data, live)
+
+    def stand_anew(self) -> None:
+        """What it has now was not read in time: it is not live."""
+        self.stood = self.size
+
+    def _look_for_more(self, room: int) -> None:
+        """What came while the rest was read is not live either, until there is no more of it than is read at once."""
+        if self.size > self.offset + room:
+            self.stand_anew()
+        else:
+            self._is_catching_up = False
 
     def finish(self) -> Piece | None:
         """The last line without its end, if there is one: nobody is going to finish it."""
         if not self._cutter.unfinished:
             return None
         self.counters.unfinished += 1
-        return self._piece(self._cutter.finish(), self.offset > self.stood)
+        data, self._before = self._cutter.finish(), self._known
+        return self._piece(data, self.offset > self.stood)
 
     def _piece(self, data: bytes, live: bool) -> Piece:
         self.counters.too_long += self._cutter.too_long
         self._cutter.too_long = 0
-        return Piece(data, self._cutter.start, self.position, live)
+        return Piece(data, self._cutter.start, live)
 
     def _rewind(self) -> Piece:
         """To the start of the file; gives what was left of the old content."""
         begin = _first_data(self.descriptor)
         self.counters.truncations += 1
-        last = self.finish() or Piece(b"", 0, self.position, True)
+        last = self.finish() or Piece(b"", 0, True)
+        self._past = self.places()[-1:]
         self.stood = 0
         self.traces = (Trace(), self.traces[0])
         self._begin(begin)
@@ -182,15 +226,16 @@ class LogFile(OpenFile):
     def _begin(self, offset: int, *, inside: bool = False) -> None:
         self.more = True
         self._cutter = Cutter(offset, inside=inside)
-        known = min(offset, KNOWN)
-        self._remember(self.peek(offset - known, known))
+        size = known(offset)
+        self._before = self.peek(offset - size, size)
+        self._remember(self._before)
 
-    def _remember(self, known: bytes) -> None:
+    def _remember(self, last: bytes) -> None:
         """Have what stands before the place of reading at hand, for the next read to compare."""
-        self._known = known
+        self._known = last
         trace = self.traces[0]
-        if known:
-            trace.add(self.offset, known)
+        if last:
+            trace.add(self.offset, last)
         if len(trace.head) < KNOWN:
             trace.head = self.peek(0, KNOWN)
 

@@ -10,6 +10,7 @@ from banwatch.sources.base import Waker
 from banwatch.sources.copies import Original
 from banwatch.sources.file import LogFile
 from banwatch.sources.opened import Identity
+from banwatch.sources.packed import PackedFile
 from banwatch.sources.sightings import render_errno
 
 LIMITS = {errno.ENOSPC: "fs.inotify.max_user_watches", errno.EMFILE: "fs.inotify.max_user_instances"}
@@ -45,12 +46,13 @@ class Followed:
         moved: it lost its name, so the line under way may never get an end.
         superseded: retired, and so is one that came later.
         suspect: it is new and may be the copy of a file that was read, one of `originals` (None: not looked for yet).
+        tell: its place is to be told although there may be no lines: it is not remembered under this source.
         settling: it is still; time for what is put off until then.
         read_last: when it last gave something, on the waker's clock.
         waits_for: files it took a path from, whose rest comes first; it is among their `heirs`.
     """
 
-    file: LogFile
+    file: LogFile | PackedFile
     source: str
     paths: tuple[str, ...] = ()
     patterns: frozenset[str] = frozenset()
@@ -66,6 +68,7 @@ class Followed:
     superseded: bool = False
     suspect: bool = False
     originals: list[Original] | None = None
+    tell: bool = False
     settling: bool = False
     read_last: float = 0.0
     waits_for: "set[Followed]" = field(default_factory=set)
@@ -85,7 +88,7 @@ class Followed:
     @property
     def behind(self) -> int:
         """Bytes that are there and were not handed out as lines."""
-        return max(self.size - self.file.position.offset, 0)
+        return max(self.size - self.file.position, 0)
 
     @property
     def notes(self) -> str | None:
@@ -97,10 +100,19 @@ class Followed:
         return self.patterns | self.former if self.former else self.patterns
 
     def wait_for(self, other: "Followed") -> None:
-        """Have the rest of the other one read first."""
-        if other.file.is_open:
+        """Have the rest of the other one read first, if that does not wait for this one."""
+        if other.file.is_open and not other.awaits(self):
             self.waits_for.add(other)
             other.heirs.append(self)
+
+    def catch_up(self) -> None:
+        """It waited while others were caught up with: what it has got meanwhile is not live."""
+        if isinstance(self.file, LogFile) and self.file.stood:
+            self.file.stood = self.size
+
+    def awaits(self, other: "Followed") -> bool:
+        """Whether it is the other one, or waits for it, or for one that does."""
+        return self is other or any(one.awaits(other) for one in self.waits_for)
 
 
 class Handles:
@@ -111,6 +123,7 @@ class Handles:
         room: how many of them may hold a descriptor; the others are opened whenever they are read, and closed again.
 
     Attributes:
+        retired: by source those that no path leads to any more, in the order in which that happened.
         unwatched: files whose growth is no event.
     """
 
@@ -120,16 +133,31 @@ class Handles:
         self._room = find_room() if room is None else room
         self._held: set[Followed] = set()
         self.files: dict[Identity, Followed] = {}
+        self.retired: dict[str, list[Followed]] = {}
         self.watched: dict[int, Followed] = {}
         self.unwatched: dict[Followed, None] = {}
 
     def add(self, followed: Followed) -> None:
         self.files[followed.file.identity] = followed
+        if isinstance(followed.file, PackedFile):  # it does not grow, and is open only while it is read
+            return
         self.watch(followed)
         self._held.add(followed)
         if len(self._held) > self._room:
             self.park(followed)
             followed.parked = True
+
+    def retire(self, followed: Followed) -> None:
+        """No path leads to it any more."""
+        followed.retired = followed.moved = True
+        followed.read_last = 0.0
+        self.retired.setdefault(followed.source, []).append(followed)
+
+    def restore(self, followed: Followed) -> None:
+        """It has a name again, if it had none."""
+        if followed.retired:
+            followed.retired = followed.superseded = followed.moved = False
+            self._strike(followed)
 
     def park(self, followed: Followed) -> None:
         """Close it until it is read again; what is known of it stays, and so does its watch."""
@@ -172,9 +200,16 @@ class Handles:
     def drop(self, followed: Followed) -> None:
         """Close it and forget it."""
         self.files.pop(followed.file.identity, None)
+        if followed.retired:
+            self._strike(followed)
         self.unwatched.pop(followed, None)
         if followed.watch is not None:
             self.watched.pop(followed.watch, None)
             self._waker.unwatch(followed.watch)
         self._held.discard(followed)
         followed.file.close()
+
+    def _strike(self, followed: Followed) -> None:
+        others = [one for one in self.retired.pop(followed.source, []) if one is not followed]
+        if others:
+            self.retired[followed.source] = others

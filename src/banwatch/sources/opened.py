@@ -73,10 +73,10 @@ class OpenFile:
         is_open: whoever follows it has not closed it.
     """
 
-    def __init__(self, path: str, descriptor: int, status: os.stat_result) -> None:
+    def __init__(self, path: str, descriptor: int, identity: Identity) -> None:
         self.path = path
         self.descriptor = descriptor
-        self.identity = identity(status)
+        self.identity = identity
         self.is_open = True
 
     @property

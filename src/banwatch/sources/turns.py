@@ -7,12 +7,15 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from banwatch.model import Chunk
+from banwatch.errors import SourceError
+from banwatch.model import Chunk, Position
 from banwatch.sources.catalogue import Catalogue
 from banwatch.sources.copies import find_begin, find_originals
-from banwatch.sources.file import KNOWN, Piece
+from banwatch.sources.file import LogFile, Piece
 from banwatch.sources.handles import Followed, Handles
+from banwatch.sources.prints import KNOWN
 from banwatch.sources.sightings import render_errno
+from banwatch.sources.whole import position_of
 
 FAILURES = 3
 """A rotated file that cannot be read is given up after so many times; nobody will mend it."""
@@ -94,7 +97,7 @@ class Turns:
         if followed in self._queued:
             self._queued.discard(followed)
             self._ready.remove(followed)
-        self._handles.drop(followed)
+        self._catalogue.drop(followed)
 
     def take(self) -> Chunk | None:
         """The next file's next lines; None if it has none at the moment."""
@@ -103,11 +106,11 @@ class Turns:
         if followed.waits_for:
             return None
         try:
-            if followed.file.descriptor < 0 and not self._handles.unpark(followed):
+            if followed.file.is_parked and not self._handles.unpark(followed):
                 with followed.file.at_hand():
                     return self._turn(followed)
             return self._turn(followed)
-        except OSError as error:
+        except (OSError, SourceError) as error:
             self._fail(followed, error)
             return None
 
@@ -117,6 +120,7 @@ class Turns:
     def _clear(self, followed: Followed) -> bool:
         """Find out whether a new file is a copy, and pass over what was read in the original; False while that is not known."""
         file, is_still = followed.file, followed.settling or followed.retired
+        assert isinstance(file, LogFile)
         if file.size == 0 and not is_still:  # copied is from what there is when the copying begins
             followed.originals = None
             self._release(followed)
@@ -130,6 +134,7 @@ class Turns:
             return False
         if begin:
             file.seek(begin)
+            followed.tell = True
         followed.suspect, followed.settling, followed.originals = False, False, None
         return True
 
@@ -144,7 +149,7 @@ class Turns:
         followed.settling &= not has_read
         if followed.settling:
             piece = file.finish()
-        chunk = self._chunk(followed, piece) if piece is not None and piece.data else None
+        chunk = self._chunk(followed, piece) if piece is not None and piece.data else self._tell(followed)
         if followed.retired and file.counters.truncations > truncations:
             self.drop(followed)  # whatever this is now, it is not that log
         elif file.more:
@@ -186,16 +191,17 @@ class Turns:
         """Let those go on that waited for its last byte."""
         for heir in followed.heirs:
             heir.waits_for.discard(followed)
+            heir.catch_up()
             self.add(heir)
         followed.heirs.clear()
 
-    def _fail(self, followed: Followed, error: OSError) -> None:
+    def _fail(self, followed: Followed, error: OSError | SourceError) -> None:
         """Close it, and open it again when it is tried again: what a descriptor is of may be gone while its name is not."""
         followed.failures += 1
         followed.file.counters.errors += 1
         self._handles.park(followed)
         self.doubt = True
-        followed.error = render_errno(error.errno or errno.EIO)
+        followed.error = error.message if isinstance(error, SourceError) else render_errno(error.errno or errno.EIO)
         if followed.retired and followed.failures > FAILURES:
             self.drop(followed)
         else:
@@ -203,6 +209,22 @@ class Turns:
             self._due[followed] = self._now() + min(2.0 ** (followed.failures - 1), self._patience.retry)
 
     def _chunk(self, followed: Followed, piece: Piece) -> Chunk:
-        followed.file.counters.chunks += 1
-        followed.file.counters.bytes += len(piece.data)
-        return Chunk(followed.source, piece.data, piece.start, piece.position, piece.live, self._clock(), followed.belongs_to)
+        file, now = followed.file, self._clock()
+        file.read_at, followed.tell = now, False
+        file.counters.chunks += 1
+        file.counters.bytes += len(piece.data)
+        return Chunk(
+            followed.source, piece.data, piece.start, self._position(followed, now), piece.live, now, followed.belongs_to
+        )
+
+    def _tell(self, followed: Followed) -> Chunk | None:
+        """A chunk without lines, if the place of the file is news."""
+        if not followed.tell:
+            return None
+        now, start = self._clock(), followed.file.position
+        followed.file.read_at, followed.tell = now, False
+        return Chunk(followed.source, b"", start, self._position(followed, now), False, now, followed.belongs_to)
+
+    def _position(self, followed: Followed, now: float) -> Position:
+        source = followed.source
+        return position_of(followed, self._handles.retired.get(source, ()), self._catalogue.leads.get(source), now)

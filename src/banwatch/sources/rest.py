@@ -1,0 +1,117 @@
+"""
+The unread rest of rotated files: found beside the logs, and followed before them.
+"""
+
+import fnmatch
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+
+from banwatch.errors import SourceError
+from banwatch.model import Position
+from banwatch.sources.base import Counters
+from banwatch.sources.file import LogFile
+from banwatch.sources.handles import Followed, Handles
+from banwatch.sources.memory import Memory
+from banwatch.sources.packed import PackedFile
+from banwatch.sources.plan import Step, plan_rest
+from banwatch.sources.rotated import Rotated, find_logs
+from banwatch.sources.siblings import Siblings, is_of, open_rest
+
+Stood = Mapping[Followed, Position | None]
+"""Files that stood there when they were found, each with the place where it was left, if it was read before."""
+
+
+class Rest:
+    """
+    Opens what was rotated away while nobody read.
+
+    Args:
+        memory: what is used of it is forgotten.
+        count: gives the counters of a source.
+    """
+
+    def __init__(self, handles: Handles, memory: Memory, count: Callable[[str], Counters]) -> None:
+        self._handles = handles
+        self._memory = memory
+        self._count = count
+        self._last_packed: Followed | None = None
+
+    def follow(self, stood: Stood, new: frozenset[str], leads: dict[str, Followed]) -> list[Followed]:
+        """
+        Follow the rest of what came before the files in `stood`, and before those that are not there.
+
+        Args:
+            new: patterns that were not looked for before.
+            leads: path → the file it leads to; a path that leads nowhere now gets the last that it led to.
+        Returns: what has something unread; no path leads to it, or it is in `stood`.
+        """
+        siblings, rest = Siblings(), list[Followed]()
+        logs = self._memory.sources.union(leads)
+        for current in stood:
+            current.moved = any(not find_logs(path).isdisjoint(logs) for path in current.paths)
+            known = (position for path in current.paths if (position := self._memory.position(path)) is not None)
+            if (position := next(known, None)) is not None:
+                files = siblings.find((*current.paths, current.file.path))
+                chain = self._follow(position, files, current.source, current.patterns, current, stood)
+                for before, after in pairwise((*chain, current)):
+                    after.wait_for(before)
+                rest += chain
+            for path in current.paths:
+                self._memory.forget(path)
+        for source in self._memory.sources if new else ():
+            patterns = frozenset(pattern for pattern in new if pattern == source or fnmatch.fnmatchcase(source, pattern))
+            if patterns and (position := self._memory.position(source)) is not None:
+                chain = self._follow(position, siblings.find((source,)), source, patterns, None, stood)
+                for before, after in pairwise(chain):
+                    after.wait_for(before)
+                if chain:
+                    self._memory.forget(source)
+                    leads.setdefault(source, chain[-1])
+                rest += chain
+        return rest
+
+    def _follow(
+        self,
+        position: Position,
+        files: Sequence[Rotated],
+        source: str,
+        patterns: frozenset[str],
+        current: Followed | None,
+        stood: Stood,
+    ) -> list[Followed]:
+        is_current = current is not None and stood[current] is not None and _has(current.file, position)
+        others = [one for one in files if current is None or one.identity != current.file.identity]
+        steps = plan_rest(position, others, is_of, is_current=is_current)
+        chain = [one for step in steps if (one := self._open(step, source, patterns, stood)) is not None]
+        for one in chain[:-1]:
+            one.superseded = one.retired
+        return chain
+
+    def _open(self, step: Step, source: str, patterns: frozenset[str], stood: Stood) -> Followed | None:
+        """The rotated file, to be gone on with where it was left; None if it cannot be opened."""
+        if (followed := self._handles.files.get(step.file.identity)) is not None:
+            if step.place is None and followed in stood and stood[followed] is None and isinstance(followed.file, LogFile):
+                followed.file.go_on(0)  # a glob led to it, and what was never seen is looked back into: it is new
+            return followed
+        try:
+            file = open_rest(step.file, step.place)
+        except (OSError, SourceError):
+            self._count(source).errors += 1
+            return None
+        file.counters = self._count(source)
+        followed = Followed(file, source, paths=(source,), patterns=patterns)
+        if isinstance(file, PackedFile):  # one after the other, lest there be too many descriptors and programs
+            if self._last_packed is not None:
+                followed.wait_for(self._last_packed)
+            self._last_packed = followed
+        self._handles.add(followed)
+        self._handles.retire(followed)
+        followed.superseded = isinstance(file, PackedFile)
+        return followed
+
+
+def _has(file: LogFile | PackedFile, position: Position) -> bool:
+    try:
+        return isinstance(file, LogFile) and file.fits(position)
+    except OSError:  # whoever reads it will be told
+        return True
