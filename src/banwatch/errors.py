@@ -5,6 +5,7 @@ Every error banwatch raises on purpose.
     ├── ConfigError      the operator's: files, keys, regexes, arguments
     ├── SourceError      the world's: a log that cannot be read
     ├── FirewallError    the world's: the kernel refused, or lacks something
+    ├── StoreError       the world's: the database cannot be opened, read or written
     ├── ControlError     the peer's: a request that cannot be honoured
     └── UnreachableError no daemon answers on the control socket
 
@@ -73,6 +74,19 @@ class FirewallError(BanwatchError):
         super().__init__(message, hint)
         self.errno = errno
         self.failed = dict(failed or {})
+
+
+class StoreError(BanwatchError):
+    """
+    The database cannot be opened, read or written.
+
+    Args:
+        damaged: what is in the file is no database, or not a whole one; trying again cannot help.
+    """
+
+    def __init__(self, message: str, hint: str = "", damaged: bool = False) -> None:
+        super().__init__(message, hint)
+        self.damaged = damaged
 
 
 class ControlError(BanwatchError):

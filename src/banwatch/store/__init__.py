@@ -1,0 +1,1 @@
+"""What survives the daemon: the book, its history, the windows and the positions in the logs, in one SQLite database."""
