@@ -31,6 +31,7 @@ records = st.lists(st.one_of(times, plain, st.tuples(plain, plain)), max_size=6)
         st.booleans(),
         texts,
         st.none(),
+        st.booleans(),
     )
 )
 def test_a_ban_comes_back_as_it_was(ban):

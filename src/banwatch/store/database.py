@@ -144,7 +144,7 @@ class Database:
                 self._write_book(batch)
                 self._journal.write(batch)
                 self._write_positions(batch)
-                self._insert(f"history ({_EVENT_COLUMNS})", 15, events)
+                self._insert(f"history ({_EVENT_COLUMNS})", 16, events)
                 self._prune(batch.at)
                 self._run("INSERT OR REPLACE INTO meta (id, at) VALUES (1, ?)", (batch.at,))
                 self._run("COMMIT")
@@ -178,7 +178,7 @@ class Database:
         gone = [(jail, target.realm, text_of(target.who)) for jail, target in batch.gone]
         self._connection.executemany("DELETE FROM bans WHERE jail = ? AND realm = ? AND who = ?", gone)
         # In the order of the table pages are touched once.
-        self._insert(f"bans ({BAN_COLUMNS})", 11, sorted(map(ban_row, batch.bans), key=itemgetter(0, 1, 2)))
+        self._insert(f"bans ({BAN_COLUMNS})", 12, sorted(map(ban_row, batch.bans), key=itemgetter(0, 1, 2)))
 
     def _write_positions(self, batch: Batch) -> None:
         if batch.whole:

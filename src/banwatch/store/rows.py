@@ -12,7 +12,7 @@ from typing import Any
 from banwatch.model import Ban, Target
 from banwatch.store.values import Event, Line, Record
 
-BAN_COLUMNS = "jail, realm, who, by, at, until, rule, origin, failures, enforce, why"
+BAN_COLUMNS = "jail, realm, who, by, at, until, rule, origin, failures, enforce, why, forced"
 """The columns that both tables of bans have, in the order of `ban_row`."""
 
 KEYS = 1000
@@ -38,6 +38,7 @@ def ban_row(ban: Ban) -> Row:
         ban.failures,
         ban.enforce,
         ban.why,
+        ban.forced,
     )
 
 
@@ -50,7 +51,7 @@ def bans_of(rows: Iterable[Row]) -> Iterator[Ban]:
     """The inverse of `ban_row`. Texts that many bans have in common are there once."""
     once: dict[Any, Any] = {}
     share: Callable[[Any, Any], Any] = once.setdefault
-    for jail, realm, who, by, at, until, rule, origin, failures, enforce, why in rows:
+    for jail, realm, who, by, at, until, rule, origin, failures, enforce, why, forced in rows:
         yield Ban(
             share(jail, jail),
             Target(share(realm, realm), who),
@@ -62,6 +63,8 @@ def bans_of(rows: Iterable[Row]) -> Iterator[Ban]:
             failures,
             enforce == 1,
             share(why, why),
+            None,
+            forced == 1,
         )
 
 

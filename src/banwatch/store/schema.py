@@ -19,7 +19,7 @@ _FIRST = (
         jail TEXT NOT NULL, realm TEXT NOT NULL CHECK (realm IN ('net', 'login')), who TEXT NOT NULL,
         by TEXT NOT NULL CHECK (by IN ('ip', 'net', 'login')), at REAL NOT NULL, until REAL, rule TEXT,
         origin TEXT NOT NULL, failures INTEGER NOT NULL, enforce INTEGER NOT NULL, why TEXT NOT NULL,
-        PRIMARY KEY (jail, realm, who)
+        forced INTEGER NOT NULL, PRIMARY KEY (jail, realm, who)
     ) WITHOUT ROWID
     """,
     """
@@ -27,7 +27,8 @@ _FIRST = (
         id INTEGER PRIMARY KEY, happened REAL NOT NULL, action TEXT NOT NULL CHECK (action IN ('ban', 'unban')),
         reason TEXT NOT NULL,
         jail TEXT NOT NULL, realm TEXT NOT NULL, who TEXT NOT NULL, by TEXT NOT NULL, at REAL NOT NULL, until REAL, rule TEXT,
-        origin TEXT NOT NULL, failures INTEGER NOT NULL, enforce INTEGER NOT NULL, why TEXT NOT NULL, evidence TEXT
+        origin TEXT NOT NULL, failures INTEGER NOT NULL, enforce INTEGER NOT NULL, why TEXT NOT NULL,
+        forced INTEGER NOT NULL, evidence TEXT
     )
     """,
     "CREATE INDEX history_who ON history (who, realm)",
