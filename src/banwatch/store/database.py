@@ -92,7 +92,9 @@ class Database:
         with told(path, "opened"):
             # Without its journal the file has everything; with one, SQLite needs to know that there is one.
             still = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
-            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{still}", uri=True, isolation_level=None)
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro{still}", uri=True, timeout=0.0, isolation_level=None
+            )
             try:
                 check_version(path, connection, migrations)
                 if pragma(connection, "user_version") != len(migrations):
