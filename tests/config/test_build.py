@@ -15,6 +15,7 @@ from banwatch.config.model import (
     Mark,
     MetricsSpec,
     Rule,
+    StoreSpec,
     Watch,
 )
 from banwatch.config.problem import render_problem
@@ -228,6 +229,7 @@ log: {to: /var/log/banwatch.log, format: json, level: debug}
 metrics: {host: '::1', port: 0}
 control: {socket: /run/x.sock, group: adm, ask: true}
 firewall: {backend: null}
+store: {file: /srv/bans.db, history: 1w}
 """
     assert daemon(text) == (
         DaemonSpec(
@@ -236,10 +238,27 @@ firewall: {backend: null}
             ControlSpec("/run/x.sock", "adm", True),
             FirewallSpec("null"),
             ("192.0.2.7", "2001:db8::/48"),
+            StoreSpec("/srv/bans.db", 7 * 86400.0),
         ),
         Defaults(Limit(5, 3600), None),
         [],
     )
+
+
+STORES = [("store: none", None), ("store: /srv/bans.db", "/srv/bans.db"), ("store: {file: none}", None)]
+
+
+@pytest.mark.parametrize(("text", "file"), STORES)
+def test_a_store_in_a_word(text, file):
+    """A file by itself, or none, is enough."""
+    assert daemon(text) == (DaemonSpec(store=StoreSpec(file)), Defaults(), [])
+
+
+def test_a_wrong_store():
+    """What is told is about the word that stands there."""
+    assert daemon("store: off")[2] == ['banwatch.yaml:1: store.file: expected an absolute path or none, got "off"']
+    expected = "none, an absolute path, or a mapping like {file: /var/lib/banwatch/banwatch.db, history: 30d}"
+    assert daemon("store: [a]")[2] == [f'banwatch.yaml:1: store: expected {expected}, got "[a]"']
 
 
 def test_daemon_with_wrong_values():
@@ -247,7 +266,7 @@ def test_daemon_with_wrong_values():
     spec, defaults, said = daemon("defaults: {bantime: x}\nlog: {format: xml}\nmetrics: 9\nsshd: {}\n")
     assert (spec, defaults) == (DaemonSpec(), Defaults())
     assert said == [
-        "banwatch.yaml:4: sshd: unknown key; expected defaults, log, metrics, control or firewall",
+        "banwatch.yaml:4: sshd: unknown key; expected defaults, log, metrics, control, firewall or store",
         'banwatch.yaml:1: defaults.bantime: expected a duration like "10m" or "forever", got "x"',
         'banwatch.yaml:2: log.format: expected text or json, got "xml"',
         'banwatch.yaml:3: metrics: expected a mapping like {port: 9191}, got "9"',

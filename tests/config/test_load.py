@@ -62,7 +62,7 @@ def test_every_problem_at_once(directories):
     port = 'a port like "22", "1000-2000" or "ssh" within 1-65535, the lower end first'
     assert directories.says() == [
         'banwatch.yaml:2: log.format: expected text or json, got "xml"',
-        "banwatch.yaml:3: sshd: unknown key; expected defaults, log, metrics, control or firewall",
+        "banwatch.yaml:3: sshd: unknown key; expected defaults, log, metrics, control, firewall or store",
         *(said for said in directories.says() if said.startswith("filters.d/f.yaml:3: failregex.auth[0]: expected ")),
         "jails.d: no jail remains",
         f'jails.d/a.yaml:2: svc.ports[0]: expected {port}, got "0"',

@@ -23,6 +23,7 @@ from banwatch.config.model import (
     Mark,
     MetricsSpec,
     Rule,
+    StoreSpec,
     Watch,
 )
 from banwatch.config.ports import ALL, join_ranges
@@ -49,6 +50,7 @@ def build_daemon(reader: Reader, node: Node) -> tuple[DaemonSpec, Defaults]:
         metrics=MetricsSpec(**values.get("metrics") or {}),
         control=ControlSpec(**values.get("control") or {}),
         firewall=FirewallSpec(**values.get("firewall") or {}),
+        store=StoreSpec(**values.get("store") or {}),
         ignoreip=defaults.get("ignoreip", ()),
     )
     return daemon, Defaults(defaults.get("limit"), defaults.get("bantime", 600.0))

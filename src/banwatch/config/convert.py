@@ -152,6 +152,16 @@ def parse_log_to(text: str) -> str:
         raise UnfitError(f"stderr, journal or {ABSOLUTE}", text) from None
 
 
+def parse_store_file(text: str) -> str | None:
+    """A file, or `none`: None."""
+    if text == "none":
+        return None
+    try:
+        return parse_path(text)
+    except UnfitError:
+        raise UnfitError(f"{ABSOLUTE} or none", text) from None
+
+
 def parse_ignored(text: str) -> str:
     """Canonical text of whom never to ban; a network that holds everybody would switch all jails off."""
     if text.startswith("login:") and len(text) > len("login:"):

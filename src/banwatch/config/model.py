@@ -182,6 +182,14 @@ class FirewallSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreSpec:
+    """`file` is None where nothing is to be remembered; `history` is seconds, None for ever."""
+
+    file: str | None = "/var/lib/banwatch/banwatch.db"
+    history: float | None = 30 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonSpec:
     """banwatch.yaml: the daemon itself."""
 
@@ -190,6 +198,7 @@ class DaemonSpec:
     control: ControlSpec = ControlSpec()
     firewall: FirewallSpec = FirewallSpec()
     ignoreip: tuple[str, ...] = ()
+    store: StoreSpec = StoreSpec()
 
 
 @dataclass(frozen=True, slots=True)

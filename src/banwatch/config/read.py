@@ -12,7 +12,7 @@ from banwatch.config import convert as to
 from banwatch.config.model import Mark, Problem
 from banwatch.config.problem import UnfitError
 from banwatch.config.schema import Both, Each, Fields, Key, Many, Named, Regexes, Scalar, Value
-from banwatch.config.tree import Items, Node, Null, Table, Text, render_node
+from banwatch.config.tree import Entry, Items, Node, Null, Table, Text, render_node
 
 QUOTE_MAPPING = "quote this regex: it contains `: `"
 QUOTE_LIST = "quote this regex: it begins with ["
@@ -57,6 +57,8 @@ class Reader:
             mark: where the mapping's own key stands, to name it when something is missing.
         """
         self.marks[path] = mark
+        if fields.short and isinstance(node, Text):
+            node = Table({fields.short: Entry(node.mark, node)}, node.mark)
         if not isinstance(node, Table | Null):
             self.complain(node.mark, path, fields.expected, render_node(node))
             return {}

@@ -47,10 +47,11 @@ class Regexes(NamedTuple):
 
 
 class Fields(NamedTuple):
-    """A mapping with these keys and no others."""
+    """A mapping with these keys and no others; a word in its place is the value of `short`, if that is one of them."""
 
     keys: "Mapping[str, Key]"
     expected: str
+    short: str = ""
 
 
 class Named(NamedTuple):
@@ -305,6 +306,23 @@ _FIREWALL = Fields(
     },
     "a mapping like {backend: ipset}",
 )
+_STORE = Fields(
+    {
+        "file": Key(
+            Scalar(f"{to.ABSOLUTE} or none", to.parse_store_file),
+            "the database of bans, allowances, counts, history and places in the logs, which outlives the daemon; "
+            "`none` remembers nothing but what the kernel holds",
+            default="/var/lib/banwatch/banwatch.db",
+        ),
+        "history": Key(
+            Scalar(BANTIME, parse_duration),
+            "how long `banwatch-client history` knows of a ban (100,000 entries at most)",
+            default="30d",
+        ),
+    },
+    "none, an absolute path, or a mapping like {file: /var/lib/banwatch/banwatch.db, history: 30d}",
+    short="file",
+)
 
 DAEMON = Fields(
     {
@@ -313,6 +331,7 @@ DAEMON = Fields(
         "metrics": Key(_METRICS, "numbers for Prometheus"),
         "control": Key(_CONTROL, "the socket of banwatch-client"),
         "firewall": Key(_FIREWALL, "the kernel's side"),
+        "store": Key(_STORE, "what is remembered over a restart"),
     },
     "the daemon's keys",
 )
