@@ -45,8 +45,8 @@ class Desk:
         taken, self.dirty = self.window if everything else self.dirty, {}
         return [delta(*taken.items())]
 
-    def evidence(self, ban):
-        return (LINE,) if ban.origin == "rule" else ()
+    def clue(self, ban):
+        return "clue" if ban.origin == "rule" else None
 
     def found(self, saved):
         self.late.append(saved)
@@ -71,7 +71,7 @@ class Home:
 
     def scribe(self, store=None, desk=None):
         if store is None:
-            store = FileStore(self.path, unread, busy=0.02)
+            store = FileStore(self.path, lambda clues: [(LINE,)] * len(clues), busy=0.02)
         self.stores.append(store)
         return Scribe(store, desk or self.desk, lambda: NOW, self.log, self._fail)
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from banwatch.errors import StoreError
 from banwatch.model import Ban, Chunk, Position, Unban
 from banwatch.store.store import Store
-from banwatch.store.values import Batch, Delta, Event, Key, Line, Place, Saved
+from banwatch.store.values import Batch, Delta, Event, Key, Saved
 
 BEHIND = 1.0
 """Seconds from a change until it is written."""
@@ -34,7 +34,6 @@ FORGOTTEN = 30 * 86400.0
 """So old, in seconds, is the position of a log that is gone for good."""
 
 Change = Ban | Unban
-Evidence = Sequence[Place | Line]
 
 
 class Desk(Protocol):
@@ -52,8 +51,8 @@ class Desk(Protocol):
         """What the windows hold, or what changed in them since this was asked last."""
         ...
 
-    def evidence(self, ban: Ban) -> Evidence:
-        """The lines that led to a ban that was decided just now."""
+    def clue(self, ban: Ban) -> object:
+        """By what the lines are found that led to a ban that was decided just now; None if there are none."""
         ...
 
     def found(self, saved: Saved) -> None:
@@ -118,7 +117,7 @@ class Scribe:
                 self._events.append(Event(change.at, "unban", change.ban, change.why))
             else:
                 self._keys[change.jail, change.target] = None
-                self._events.append(Event(now, "ban", change, change.why, self._desk.evidence(change)))
+                self._events.append(Event(now, "ban", change, change.why, clue=self._desk.clue(change)))
         if changes:
             self._write_within(BEHIND)
 

@@ -21,5 +21,5 @@ def batch(**fields):
     return Batch(**{"at": NOW, **fields})
 
 
-def unread(places):
-    raise AssertionError(places)
+def unread(clues):
+    raise AssertionError(clues)

@@ -8,7 +8,7 @@ from tests.store.conftest import NOW, ban, batch, delta, unread
 from banwatch.errors import StoreError
 from banwatch.model import Target
 from banwatch.store.database import DAY, PRUNED, Bounds, Database
-from banwatch.store.values import Event, Line, Place, Saved
+from banwatch.store.values import Event, Line, Saved
 
 
 @pytest.fixture
@@ -97,14 +97,17 @@ def test_the_history_of_somebody(opened):
     assert database.history([], 0.0, 10) == []
 
 
-def test_evidence_is_read_when_it_is_written(opened):
-    """Places become lines; lines stay what they are."""
-    place = Place("/var/log/auth.log", 1, 2, 77, NOW)
-    line = Line("/var/log/auth.log", 77, NOW, "Failed password")
+def test_evidence_is_found_when_it_is_written(opened):
+    """Clues become lines, all at once; lines stay what they are."""
+    line, other = Line("/var/log/auth.log", 77, NOW, "Failed password"), Line("/x", 0, NOW, None)
+    events = [Event(NOW, "ban", ban(), "", clue=clue) for clue in ("one", None, "two")]
+    asked = []
     database = opened()
-    events = [Event(NOW, "ban", ban(), "", (place,)), Event(NOW, "ban", ban(), "", (line,))]
-    database.write(batch(events=events), lambda places: [line] if places == [place] else unread(places))
-    assert [event.evidence for event in database.history(None, 0.0, 10)] == [(line,), (line,)]
+    database.write(
+        batch(events=[*events, Event(NOW, "ban", ban(), "", (other,))]), lambda clues: asked.append(clues) or [(line,), ()]
+    )
+    assert asked == [["one", "two"]]
+    assert [event.evidence for event in database.history(None, 0.0, 10)] == [(line,), (), (), (other,)]
 
 
 def test_the_history_ends_with_age(opened):

@@ -67,7 +67,7 @@ def test_what_is_no_record_is_refused(text):
 def test_an_event_comes_back_as_it_was(lines):
     """With the lines that led to it, whatever is in them."""
     event = Event(NOW, "unban", ban(until=None), "expired", lines)
-    assert event_of(event_row(event, lines)) == event
+    assert event_of(event_row(event)) == event
 
 
 def test_half_characters_can_be_written():

@@ -6,7 +6,7 @@ too is written with `durable`. A connection that met any error is of no use any 
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from operator import itemgetter
@@ -18,7 +18,7 @@ from banwatch.store.journal import Journal
 from banwatch.store.opening import check_version, make_file, pragma, prepare, told, understood
 from banwatch.store.rows import BAN_COLUMNS, ban_row, bans_of, event_of, event_row, text_of
 from banwatch.store.schema import MIGRATIONS
-from banwatch.store.values import Batch, Event, Line, Place, Saved
+from banwatch.store.values import Batch, Event, Line, Saved
 
 BUSY_SECONDS = 2.0
 """How long another connection is waited for that has the database locked: a backup, an administrator's sqlite3."""
@@ -44,6 +44,9 @@ class Bounds(NamedTuple):
 
 
 BOUNDS = Bounds()
+
+Reader = Callable[[Sequence[Any]], Sequence[Sequence[Line]]]
+"""Gives the lines that belong to each of some clues."""
 
 
 class Database:
@@ -127,17 +130,17 @@ class Database:
             positions = dict(self._run("SELECT source, position FROM positions"))
             return Saved(bans, self._journal.load(), positions, None if written is None else written[0])
 
-    def write(self, batch: Batch, read: Callable[[Sequence[Place]], Sequence[Line]], durable: bool = False) -> None:
+    def write(self, batch: Batch, read: Reader, durable: bool = False) -> None:
         """
         All of `batch`, or nothing.
 
         Args:
-            read: the lines at places, for the evidence of events.
+            read: finds the evidence of events.
             durable: return when it is on the disk.
         Raises:
             StoreError: nothing was written.
         """
-        events = [event_row(event, _lines(event, read)) for event in batch.events]
+        events = list(map(event_row, _with_evidence(batch.events, read)))
         with told(self._path, "written"):
             self._check_place()
             self._run(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -211,6 +214,7 @@ class Database:
             raise StoreError(f"{self._path} was replaced")
 
 
-def _lines(event: Event, read: Callable[[Sequence[Place]], Sequence[Line]]) -> Sequence[Line]:
-    places = [each for each in event.evidence if isinstance(each, Place)]
-    return read(places) if places else [each for each in event.evidence if isinstance(each, Line)]
+def _with_evidence(events: Sequence[Event], read: Reader) -> Iterator[Event]:
+    clues = [event.clue for event in events if event.clue is not None]
+    found = iter(read(clues) if clues else ())
+    return (event if event.clue is None else event._replace(evidence=next(found), clue=None) for event in events)

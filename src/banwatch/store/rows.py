@@ -68,9 +68,9 @@ def bans_of(rows: Iterable[Row]) -> Iterator[Ban]:
         )
 
 
-def event_row(event: Event, lines: Sequence[Line]) -> Row:
+def event_row(event: Event) -> Row:
     """happened, action, reason, the columns of BAN_COLUMNS, evidence."""
-    evidence = _encode(lines) if lines else None
+    evidence = _encode(event.evidence) if event.evidence else None
     return (event.at, event.action, event.why, *ban_row(event.ban), evidence)
 
 

@@ -14,12 +14,11 @@ from typing import Protocol, TypeVar
 
 from banwatch.errors import StoreError
 from banwatch.store.aside import set_aside
-from banwatch.store.database import BOUNDS, BUSY_SECONDS, Bounds, Database
-from banwatch.store.values import Batch, Event, Line, Place, Saved
+from banwatch.store.database import BOUNDS, BUSY_SECONDS, Bounds, Database, Reader
+from banwatch.store.values import Batch, Event, Saved
 
 T = TypeVar("T")
 
-Reader = Callable[[Sequence[Place]], Sequence[Line]]
 Who = tuple[str, str]
 """(realm, who), as in Target."""
 
@@ -60,7 +59,7 @@ class FileStore:
     The database at `path`. Building it opens nothing.
 
     Args:
-        read: the lines at places, for the evidence of events; called in the thread.
+        read: finds the evidence of events; called in the thread.
         busy: seconds to wait for another connection that has the database locked.
     """
 

@@ -15,22 +15,6 @@ Record = tuple[Any, ...]
 Action = Literal["ban", "unban"]
 
 
-class Place(NamedTuple):
-    """
-    Where a line stands.
-
-    Args:
-        check: hash() of its text as it was read, by which it is known again; None when nobody kept it.
-    """
-
-    source: str
-    device: int
-    inode: int
-    offset: int
-    at: float
-    check: int | None = None
-
-
 class Line(NamedTuple):
     """A line that counted: where it stood, when it was, and its text (cut to a bound); None when that is not there any more."""
 
@@ -46,14 +30,16 @@ class Event(NamedTuple):
 
     Args:
         why: the reason of the ban, or of its end.
-        evidence: of a ban that a rule decided, the lines that counted: where they stand, or themselves.
+        evidence: of a ban that a rule decided, the lines that counted.
+        clue: by what these are found when the event is written, if they are not there yet; see evidence/clue.py.
     """
 
     at: float
     action: Action
     ban: Ban
     why: str
-    evidence: Sequence[Place | Line] = ()
+    evidence: Sequence[Line] = ()
+    clue: Any = None
 
 
 class Delta(NamedTuple):
