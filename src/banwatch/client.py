@@ -132,6 +132,26 @@ class Client:
         result: list[dict[str, Any]] = self.call("allowed")
         return result
 
+    def why(self, who: str) -> dict[str, Any]:
+        """Why `who` is banned, or is not: `verdict`, `bans`, `spared` and `counts`, as in docs/control-protocol.md."""
+        result: dict[str, Any] = self.call("why", who=who)
+        return result
+
+    def history(self, who: str | None = None, since: float | None = None) -> list[dict[str, Any]]:
+        """Bans and their ends, of `who` or everybody, since an instant or the beginning; the newest 10,000."""
+        result: list[dict[str, Any]] = self.call("history", who=who, since=since)
+        return result
+
+    def export(self) -> list[dict[str, Any]]:
+        """Every ban and every allowance, for import_()."""
+        result: list[dict[str, Any]] = self.call("export")
+        return result
+
+    def import_(self, bans: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+        """How many were `imported`, `known` already, `over` by now, and who was `spared`; nothing if any makes no sense."""
+        result: dict[str, Any] = self.call("import", bans=list(bans))
+        return result
+
     def reload(self) -> dict[str, Any]:
         """`jails` (names) and `problems` (texts) of the configuration now running; a bad one is refused as a whole."""
         result: dict[str, Any] = self.call("reload")

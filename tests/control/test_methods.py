@@ -114,12 +114,21 @@ def test_an_unknown_method_gets_the_list_of_them() -> None:
     with pytest.raises(RequestError) as caught:
         check_request(Request("start", {}, 1))
     assert (caught.value.number, caught.value.message) == (-32601, "unknown method 'start'")
-    assert caught.value.hint == "methods: ping, status, banned, allowed, ban, unban, allow, reload, stop"
+    names = "ping, status, banned, allowed, ban, unban, allow, why, history, export, import, reload, stop"
+    assert caught.value.hint == f"methods: {names}"
 
 
 def test_what_changes_something_is_not_among_the_reading_methods() -> None:
     """Exactly these change nothing."""
-    assert {name for name, method in METHODS.items() if method.reads} == {"ping", "status", "banned", "allowed"}
+    assert {name for name, method in METHODS.items() if method.reads} == {
+        "ping",
+        "status",
+        "banned",
+        "allowed",
+        "why",
+        "history",
+        "export",
+    }
 
 
 def test_the_reference_names_every_method_and_parameter() -> None:

@@ -67,6 +67,12 @@ def test_whatever_was_banned(log, who, realm, ip):
     assert lines_of(log, log.clue(who, realm=realm), line, *others) == [line]
 
 
+def test_dates_of_another_time(log):
+    """A service with a wrong clock: its lines counted as now, and are the last ones there are."""
+    lines = [(after, FAIL) for after in (-9000, -8000, -7000, -6000)]
+    assert lines_of(log, log.clue(), *lines) == lines[1:]
+
+
 def test_bounds(log):
     """Of very many lines the last, of a long one its beginning."""
     lines = [(number, f"Failed for {number} from 192.0.2.7") for number in range(LINES + 5)]

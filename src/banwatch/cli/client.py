@@ -3,10 +3,11 @@
 import argparse
 import math
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 from banwatch import __version__
-from banwatch.cli import asking
+from banwatch.cli import asking, recall
 from banwatch.cli.output import Parser, leave_quietly, print_error
 from banwatch.client import DEFAULT, DEFAULT_SOCKET, Client
 from banwatch.errors import EXIT_DONE, BanwatchError
@@ -82,6 +83,17 @@ def make_parser() -> argparse.ArgumentParser:
     allow.add_argument("--for", dest="seconds", metavar="T", type=_duration, default=DEFAULT, help="default: forever")
     add("banned", asking.banned, "who is kept out, where and until when")
     add("allowed", asking.allowed, "who gets in by `allow`, and until when")
+    why = add("why", recall.why, "why WHO is banned, or is not, line by line", "WHO ")
+    why.add_argument("who", metavar="WHO")
+    history = add("history", recall.history, "who was banned and let in again", "[WHO] [--since T] ")
+    history.add_argument("who", metavar="WHO", nargs="?")
+    history.add_argument("--since", metavar="T", type=_since, help="like 1d, 2026-11-27 or '2026-11-27 08:00:00'")
+    export = add("export", recall.export, "the bans, for `import` elsewhere: JSON, one a line", "[--ipset] ")
+    export.add_argument("--ipset", action="store_true", help="as `ipset save` writes it")
+    import_ = add("import", recall.import_, "take over bans of `export` or `ipset save`", "[--map SET=JAIL]… FILE|- ")
+    import_.add_argument("file", metavar="FILE")
+    text = "the jail that takes over a set, or a jail of elsewhere; --map SET= leaves it out"
+    import_.add_argument("--map", dest="maps", metavar="SET=JAIL", type=_map, action="append", default=[], help=text)
     add("ping", asking.ping, "whether the daemon answers")
     add("reload", asking.reload, "read the configuration again, all of it or nothing")
     stop = add("stop", asking.stop, "stop the daemon; bans stay until their time is over", "[--flush] ")
@@ -106,6 +118,24 @@ def _timeout(text: str) -> float:
     if not 0 < seconds < 1e6:
         raise argparse.ArgumentTypeError(f"expected seconds, got {text!r}")
     return seconds
+
+
+def _map(text: str) -> tuple[str, str]:
+    name, sign, jail = text.partition("=")
+    if not name or not sign:
+        raise argparse.ArgumentTypeError(f"expected SET=JAIL, got {text!r}")
+    return name, jail
+
+
+def _since(text: str) -> float:
+    """An instant: a date with or without a time of day, of this system's zone, or so long ago."""
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except (ValueError, OverflowError):
+        seconds = _duration(text)
+        return 0.0 if seconds is None else time.time() - seconds
 
 
 def _duration(text: str) -> float | None:

@@ -42,6 +42,10 @@ def is_seconds(value: object) -> bool:
 NAME = Kind("a jail's name or null", lambda value: value is None or (is_text(value) and value != ""))
 WHO = Kind("a list of addresses, networks or login:NAME", lambda value: isinstance(value, list) and all(map(is_text, value)))
 SECONDS = Kind(f"seconds, at most {LONGEST} (ten years), or null for ever", lambda value: value is None or is_seconds(value))
+ONE = Kind("an address, a network or login:NAME", is_text)
+ONE_OR_ALL = Kind(f"{ONE.expected}, or null", lambda value: value is None or is_text(value))
+BANS = Kind("a list of bans, each as `export` gives it", lambda value: isinstance(value, list))
+INSTANT = Kind("UTC seconds since the epoch, or null", lambda value: value is None or is_number(value))
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 
 _TABLE = (
@@ -73,6 +77,10 @@ _TABLE = (
         params=(Param("who", WHO, required=True), Param("for", SECONDS), Param("check", FLAG)),
         one_of=("who",),
     ),
+    Method("why", reads=True, params=(Param("who", ONE, required=True),)),
+    Method("history", reads=True, params=(Param("who", ONE_OR_ALL), Param("since", INSTANT))),
+    Method("export", reads=True),
+    Method("import", reads=False, params=(Param("bans", BANS, required=True),), one_of=("bans",)),
     Method("reload", reads=False),
     Method("stop", reads=False, params=(Param("flush", FLAG),)),
 )

@@ -5,7 +5,7 @@ A window holds the times of attempts, not their lines: under a spray there are a
 asks. The log has them all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from banwatch.address import family_of, network_of, pack
@@ -77,11 +77,12 @@ class Sieve:
         self._found: list[list[Found]] = [[] for _ in self._clues]
         self._before: list[list[Found]] = [[] for _ in self._clues]
         self._missing = [clue.attempts for clue in self._clues]
+        self._spare = [clue.attempts + LINES for clue in self._clues]
 
     @property
     def satisfied(self) -> bool:
         """There is nothing more to look for."""
-        return all(missing <= 0 for missing in self._missing)
+        return all(missing <= 0 or spare <= 0 for missing, spare in zip(self._missing, self._spare, strict=True))
 
     def add(self, found: Found) -> None:
         """Keep it, if somebody wants it."""
@@ -91,11 +92,11 @@ class Sieve:
                 clue = self._clues[number]
                 if match.kind != SUCCESS and match.kind not in clue.kinds:
                     continue
-                if match.at is not None and not clue.since - GRAIN <= match.at <= clue.until + GRAIN:
-                    continue
                 self._found[number].append(found)
                 if match.kind != SUCCESS and not match.hint:
-                    self._missing[number] -= match.attempts
+                    self._spare[number] -= match.attempts
+                    if _is_within(clue, match.at):
+                        self._missing[number] -= match.attempts
 
     def turn_back(self) -> None:
         """What comes from here on stands before all that came until now."""
@@ -105,7 +106,7 @@ class Sieve:
     def lines(self) -> list[tuple[Line, ...]]:
         """What counted, for each clue."""
         self.turn_back()
-        return [_counted(clue, found) for clue, found in zip(self._clues, self._before, strict=True)]
+        return [_choose(clue, found) for clue, found in zip(self._clues, self._before, strict=True)]
 
     def _targets(self, match: Match) -> Iterable[Target]:
         if match.login:
@@ -113,6 +114,19 @@ class Sieve:
         if match.ip is not None:
             for width in self._widths[family_of(match.ip)]:
                 yield Target("net", network_of(match.ip, min(width, 32), width))
+
+
+def _is_within(clue: Clue, at: float | None) -> bool:
+    return at is None or clue.since - GRAIN <= at <= clue.until + GRAIN
+
+
+def _choose(clue: Clue, found: Sequence[Found]) -> tuple[Line, ...]:
+    """What counted; where no line is of that time, dates of another one were taken for now: the last lines there are."""
+    within = [one for one in found if _is_within(clue, one.match.at)]
+    if any(one.match.kind != SUCCESS for one in within):
+        return _counted(clue, within)
+    others = [one for one in found if one.match.kind != SUCCESS and not one.match.hint]
+    return tuple(_line(clue, one) for one in others[-min(clue.attempts, LINES) :])
 
 
 def _counted(clue: Clue, found: Iterable[Found]) -> tuple[Line, ...]:
