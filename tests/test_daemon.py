@@ -5,6 +5,7 @@ import re
 import select
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -36,6 +37,7 @@ class Running:
     def __init__(self, home, *options, wrap=()):
         self.home, self.lines = home, []
         program = (sys.executable, "-m", "banwatch.cli.main", "run", "--config", str(home), "--socket", str(home / "s"))
+        program = (*program, "--state", str(home / "banwatch.db"))
         self.process = subprocess.Popen([*wrap, *program, *options], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
         self._rest = b""
 
@@ -536,3 +538,169 @@ def test_more_logs_than_descriptors(start, home):
     limits = Path(f"/proc/{daemon.process.pid}/limits").read_text()
     assert re.search(r"^Max open files +200 +200 ", limits, re.MULTILINE)
     assert len(list(Path(f"/proc/{daemon.process.pid}/fd").iterdir())) < 200 - 64
+
+
+def reboot():
+    """The kernel forgets all sets and rules."""
+    for program in ("iptables", "ip6tables"):
+        subprocess.run((program, "-F"), check=True)
+        subprocess.run((program, "-X"), check=True)
+    subprocess.run(("ipset", "destroy"), check=True)
+
+
+def remembered(daemon):
+    return {ban["who"]: ban for ban in map(json.loads, daemon.client("banned", "--json").stdout.splitlines())}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_bans_survive_a_reboot(start, home, number):
+    """With their reason, their end, and without being news; allowances too."""
+    first = start()
+    first.write(*["198.51.100.7"] * 3)
+    first.await_line("Ban 198")
+    for words in (("ban", "203.0.113.9", "--for", "forever"), ("ban", "203.0.113.10", "--for", "40d"), ("allow", "192.0.2.44")):
+        assert first.client(*words).returncode == 0
+    before = remembered(first)
+    first.process.send_signal(number)
+    first.wait()
+    (home / "auth.log").write_text("")
+    reboot()
+    second = start()
+    after = remembered(second)
+    assert after.keys() == before.keys()
+    for who, ban in after.items():
+        assert {**ban, "left": 0, "dropped": 0} == {**before[who], "left": 0, "dropped": 0}
+        assert ban["enforced"]
+    assert list(entries()) == ["198.51.100.7"]
+    assert 590 <= entries()["198.51.100.7"] <= 600
+    by_hand = entries("banwatch-manual-4")
+    assert by_hand.keys() == {"203.0.113.9", "203.0.113.10"}
+    assert by_hand["203.0.113.9"] == 0
+    assert 2147400 <= by_hand["203.0.113.10"] <= 2147483
+    assert "192.0.2.44" in entries("banwatch-allow-4")
+    assert not [line for line in second.lines if " Ban " in line]
+
+
+def test_an_acknowledged_unban_never_comes_back(start):
+    """Killed right after the answer, and the kernel forgets everything."""
+    first = start()
+    for who in ("203.0.113.9", "203.0.113.10"):
+        assert first.client("ban", who).returncode == 0
+    assert first.client("unban", "203.0.113.9").returncode == 0
+    first.process.send_signal(signal.SIGKILL)
+    first.wait()
+    reboot()
+    assert list(remembered(start())) == ["203.0.113.10"]
+
+
+def test_a_ban_that_ended_meanwhile(start, home):
+    """Is over, also for a kernel that would still have it, and the history tells when that was seen."""
+    first = start()
+    first.client("ban", "203.0.113.9", "--for", "1s")
+    first.client("ban", "203.0.113.10")
+    first.process.send_signal(signal.SIGKILL)
+    first.wait()
+    with sqlite3.connect(home / "banwatch.db") as database:
+        database.execute("UPDATE bans SET until = at - 60, at = at - 600")
+    database.close()
+    second = start()
+    assert remembered(second).keys() <= {"203.0.113.10"}
+    events = [json.loads(line) for line in second.client("history", "203.0.113.9", "--json").stdout.splitlines()]
+    assert [(event["action"], event["why"]) for event in events[-1:]] == [("unban", "expired while banwatch was not running")]
+
+
+def test_a_damaged_store_stops_nothing(start, home):
+    """It is set aside and told; bans go on, and are remembered again."""
+    (home / "banwatch.db").write_bytes(b"garbage" * 1000)
+    daemon = start()
+    daemon.await_line("store is damaged")
+    daemon.await_line("store can be used again")
+    daemon.write(*["198.51.100.7"] * 3)
+    daemon.await_line("Ban 198")
+    assert daemon.client("ban", "203.0.113.9").returncode == 0
+    assert "degraded" not in daemon.client("status").stderr
+    daemon.process.send_signal(signal.SIGKILL)
+    daemon.wait()
+    assert list(home.glob("banwatch.db.corrupt-*"))
+    reboot()
+    assert set(remembered(start())) == {"198.51.100.7", "203.0.113.9"}
+
+
+def test_a_locked_store_stops_nothing(start, home):
+    """Commands are carried out, status says what is wrong, and all is written when the lock is gone."""
+    first = start()
+    first.client("stop")
+    first.wait()
+    other = sqlite3.connect(home / "banwatch.db", isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    daemon = start()
+    assert daemon.client("ban", "203.0.113.9").returncode == 0
+    assert list(entries("banwatch-manual-4")) == ["203.0.113.9"]
+    assert "nothing is remembered over a restart" in daemon.client("status").stderr
+    other.close()
+    daemon.await_line("store can be used again")
+    daemon.process.send_signal(signal.SIGKILL)
+    daemon.wait()
+    reboot()
+    assert list(remembered(start())) == ["203.0.113.9"]
+
+
+def test_a_flush_is_remembered(start, home):
+    """What the operator took away does not come back; who is allowed stays so."""
+    first = start()
+    first.client("ban", "203.0.113.9")
+    first.client("allow", "192.0.2.44")
+    first.client("stop", "--flush")
+    first.wait()
+    second = start()
+    assert remembered(second) == {}
+    assert "192.0.2.44" in second.client("allowed").stdout
+
+
+def test_a_dry_run_leaves_the_store_alone(start, home):
+    """Unless it is told to use one."""
+    start().client("ban", "203.0.113.9")
+    before = (home / "banwatch.db").read_bytes()
+    argv = (sys.executable, "-m", "banwatch.cli.main", "run", "--config", str(home), "--socket", str(home / "d"), "--dry-run")
+    (home / "banwatch.yaml").write_text(f"metrics: {{port: 0}}\nstore: {home / 'banwatch.db'}\n")
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as dry:
+        for line in dry.stderr:
+            if "dry run" in line:
+                break
+        dry.terminate()
+    assert (home / "banwatch.db").read_bytes() == before
+
+
+def test_why_tells_each_line(start, home):
+    """From the log that led to the ban, with the kernel's side; later from the history, when the log is gone."""
+    daemon = start()
+    daemon.write(*["198.51.100.7"] * 3, *["198.51.100.8"] * 2)
+    daemon.await_line("Ban 198")
+    deadline = time.monotonic() + PATIENCE
+    while len(daemon.client("history", "198.51.100.7").stdout.splitlines()) < 1:
+        assert time.monotonic() < deadline
+    answer = json.loads(daemon.client("why", "198.51.100.7", "--json").stdout)
+    assert answer["verdict"] == "banned in sshd"
+    [ban] = answer["bans"]
+    assert [line["text"] for line in ban["lines"]] == (home / "auth.log").read_text().splitlines()[:3]
+    assert 590 <= ban["kernel"]["left"] <= 600
+    text = daemon.client("why", "198.51.100.8").stdout
+    assert text.splitlines()[0] == "198.51.100.8: not banned: below the limit of sshd, 2 of 3 attempts"
+    assert text.count("Failed password for root from 198.51.100.8") == 2
+    (home / "auth.log").unlink()
+    [ban] = json.loads(daemon.client("why", "198.51.100.7", "--json").stdout)["bans"]
+    assert len(ban["lines"]) == 3
+
+
+def test_a_book_goes_to_another_host(start, home):
+    """Exported as JSON or as ipset has it, imported after all was taken away."""
+    first = start()
+    first.client("ban", "sshd", "203.0.113.9", "2001:db8::/48")
+    (home / "json").write_text(first.client("export").stdout)
+    (home / "ipset").write_text(first.client("export", "--ipset").stdout)
+    for form in ("json", "ipset"):
+        first.client("unban", "--all")
+        assert first.client("import", str(home / form)).stdout == "2 imported, 0 known already, 0 over by now\n"
+        assert set(remembered(first)) == {"203.0.113.9", "2001:db8::/48"}
+        assert list(entries()) == ["203.0.113.9"]

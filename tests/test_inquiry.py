@@ -6,7 +6,7 @@ from tests.evidence.conftest import SSHD, START, Log
 from banwatch.config.model import Config, DaemonSpec, JailSpec, Limit, Rule, Watch
 from banwatch.engine import Engine, Surroundings
 from banwatch.errors import ControlError, FirewallError, StoreError
-from banwatch.inquiry import Inquiry, holders
+from banwatch.inquiry import Held, Inquiry, holders
 from banwatch.model import ALLOW, Ban, Chunk, Position, Target
 from banwatch.store.values import Event, Line
 
@@ -27,7 +27,7 @@ class House:
         jails = {"sshd": JailSpec("sshd", watch=(watch,), rules=RULES), "manual": JailSpec("manual")}
         config = Config(DaemonSpec(ignoreip=ignoreip), jails, {"sshd": SSHD}, compiled={"sshd": log.lens.filter})
         self.engine = Engine(config, Surroundings(own=frozenset({"203.0.113.1"})))
-        self.kernel, self.packets, self.events = {}, {}, []
+        self.kernel, self.events = {}, []
 
     def feed(self, *lines):
         before = self.log.path.stat().st_size
@@ -42,13 +42,10 @@ class House:
     def where(self, jail):
         return (self.log.where(),) if jail == "sshd" else ()
 
-    async def left(self):
+    async def held(self, ban):
         if self.kernel is None:
             raise FirewallError("gone")
-        return self.kernel
-
-    async def dropped(self):
-        return self.packets
+        return self.kernel.get((ban.jail, ban.target))
 
     async def history(self, who, since, most):
         if self.events is None:
@@ -77,8 +74,7 @@ FAIL = "Failed for root from 192.0.2.7"
 async def test_a_ban_by_a_rule(house, ask):
     """The rule, the end, what the kernel has, and each line that counted."""
     [ban] = house.feed((1, FAIL), (2, "Scan from 192.0.2.7"), (3, FAIL), (4, FAIL))
-    house.kernel[ban.jail, ban.target] = 1754.0
-    house.packets = {"sshd": {"192.0.2.7": 14}}
+    house.kernel[ban.jail, ban.target] = Held(1754.0, 14)
     answer = await ask("why", who="192.0.2.7")
     assert answer["verdict"] == "banned in sshd"
     [told] = answer["bans"]

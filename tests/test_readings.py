@@ -9,14 +9,17 @@ from banwatch.engine import Engine
 from banwatch.filter.match import compile_filter
 from banwatch.firewall.null import NullFirewall
 from banwatch.keeper import Keeper
+from banwatch.ledger import Ledger
 from banwatch.log import Log
 from banwatch.metrics.registry import Metrics, Reading
 from banwatch.metrics.table import TABLE
 from banwatch.model import Ban, Chunk, Position, Target
-from banwatch.readings import read_edges, read_engine, read_reconciler, read_sources
+from banwatch.readings import read_edges, read_engine, read_reconciler, read_sources, read_store
 from banwatch.reconciler import Reconciler
 from banwatch.reporter import Reporter
+from banwatch.scribe import Scribe
 from banwatch.sources.base import Counters, SourceState
+from banwatch.store.null import NullStore
 
 LINES = b"failed for 192.0.2.7\nfailed for 192.0.2.7\nfailed for 192.0.2.8\nfine\n"
 
@@ -132,6 +135,17 @@ def test_the_reconciler() -> None:
     }
 
 
+def make_scribe() -> Scribe:
+    return Scribe(NullStore(), Ledger(lambda: 0.0, lambda changes: None), lambda: 0.0, None)
+
+
+def test_the_store() -> None:
+    """What was written, what failed, what is missing in the history."""
+    scribe = make_scribe()
+    scribe.written, scribe.failed, scribe.lost = 3, 2, 1
+    assert [reading.value for reading in read_store(scribe)] == [3, 2, 1]
+
+
 def test_every_metric_has_its_source(tmp_path: Path) -> None:
     """Each reading is of a metric in the table, and no metric is left that nobody ever gives a value."""
     engine = make_engine()
@@ -141,6 +155,7 @@ def test_every_metric_has_its_source(tmp_path: Path) -> None:
     reporter = Reporter(Log().logger(), Metrics(), False)
     reconciler = make_reconciler(engine, enforcer, reporter)
     readings = [*read_sources([state("/a", {"/a"})]), *read_engine(engine), *read_edges(enforcer, server, Log())]
+    readings += read_store(make_scribe())
     readings += read_reconciler(reconciler, reporter, engine.book)
     counted = {"metrics_scrapes_total", "daemon_errors_total", "book_bans_total", "book_unbans_total", "config_reloads_total"}
     known = {"config_last_reload_successful", "config_last_reload_timestamp_seconds", "daemon_degraded", "build_info"}

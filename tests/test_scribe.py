@@ -48,6 +48,12 @@ class Desk:
     def clue(self, ban):
         return "clue" if ban.origin == "rule" else None
 
+    def reads(self, chunk):
+        self.read = chunk
+
+    def ends(self, unban):
+        self.ended = unban
+
     def found(self, saved):
         self.late.append(saved)
 

@@ -14,9 +14,11 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from errno import ENOENT
 from itertools import chain
+from math import inf
 from pathlib import Path
 from typing import Any
 
+from banwatch.address import family_of
 from banwatch.commands import Commands, Handler
 from banwatch.config.check import warn_unserved_ports
 from banwatch.config.load import DIRECTORY, load_config
@@ -27,6 +29,8 @@ from banwatch.control.server import Server
 from banwatch.enforcer import Enforcer, concerns_kernel, key_of
 from banwatch.engine import Change, Engine, Surroundings
 from banwatch.errors import EXIT_CONFIG, ConfigError, ControlError, FirewallError
+from banwatch.evidence.clue import Where
+from banwatch.evidence.readback import read_back
 from banwatch.firewall.base import Firewall
 from banwatch.firewall.open import open_firewall
 from banwatch.firewall.refusal import refusal
@@ -34,17 +38,25 @@ from banwatch.host.addresses import UNKNOWN, AddressWatch, HostAddresses
 from banwatch.host.clock import Clock
 from banwatch.host.memory import give_back
 from banwatch.host.systemd import Notifier
+from banwatch.inquiry import Held, Inquiry
 from banwatch.keeper import Keeper
 from banwatch.lanes import Patterns, compile_scanners
+from banwatch.ledger import Ledger
 from banwatch.log import Log
 from banwatch.metrics.http import MetricsServer
 from banwatch.metrics.registry import Metrics, Reading
-from banwatch.model import Ban, Chunk, Target
-from banwatch.readings import read_edges, read_engine, read_reconciler, read_sources
+from banwatch.model import ALLOW, Ban, Chunk, Target
+from banwatch.readings import read_edges, read_engine, read_reconciler, read_sources, read_store
 from banwatch.reconciler import Reconciler
 from banwatch.reporter import Reporter
+from banwatch.scribe import Scribe
 from banwatch.sources.tail import Tail
+from banwatch.store.database import Bounds
+from banwatch.store.null import NullStore
+from banwatch.store.store import FileStore, Store
+from banwatch.store.values import Event
 from banwatch.switchboard import JailView, Switchboard
+from banwatch.transfer import Transfer
 
 SWEEP_SECONDS = 60.0
 PIECE_BYTES = 64 * 1024
@@ -55,11 +67,17 @@ Key = tuple[str, Target]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says; a socket of None leaves it to the configuration."""
+    """
+    What the command line says; a socket or state of None leaves it to the configuration.
+
+    Args:
+        state: the file of the store, or "none". A dry run has none unless it is named: it must not touch another daemon's.
+    """
 
     directory: Path = DIRECTORY
     dry_run: bool = False
     socket: str | None = None
+    state: str | None = None
 
 
 class Daemon:
@@ -72,6 +90,8 @@ class Daemon:
     _reconciler: Reconciler
     _tail: Tail
     _jails: Switchboard
+    _store: Store
+    _scribe: Scribe
 
     def __init__(self, options: Options, notifier: Notifier) -> None:
         self._options = options
@@ -85,6 +105,7 @@ class Daemon:
         self._counting = asyncio.Event()
         self._stopping = asyncio.Event()
         self._flush = False
+        self._ledger = Ledger(self._clock, lambda changes: self._keeper.enact(changes))
         self._changing = asyncio.Lock()  # held while which jails there are, or are on, changes
         self._faults: list[str] = []
 
@@ -112,13 +133,19 @@ class Daemon:
             self._enforcer = Enforcer(
                 self._firewall, self._reporter.done, self._reporter.given_up, self._clock, refused=self._note_refusal
             )
-            engine = Engine(config, Surroundings(*await self._watch_addresses(stack)))
-            self._keeper = Keeper(engine, self._enforcer, self._reporter, self._clock)
+            self._store = self._make_store(config)
+            self._scribe = Scribe(self._store, self._ledger, self._clock, self._log, lambda: self._metrics.error("store"))
+            saved = await self._scribe.load()
+            self._ledger.engine = engine = Engine(config, Surroundings(*await self._watch_addresses(stack)))
+            self._keeper = Keeper(engine, self._enforcer, self._reporter, self._clock, self._scribe.changed)
+            self._scribe.changed(self._ledger.restore(saved))
+            self._reporter.adopted(ban for ban in engine.book if not concerns_kernel(ban))
             self._clock.listen(self._step_clock, self._keeper.rearm)
             await stack.enter_async_context(self._clock)
             self._tail = await stack.enter_async_context(Tail(config.logs(), clock=self._clock))
             self._jails = Switchboard(self._firewall, self._tail, self._log)
-            await self._jails.start(config)
+            self._ledger.follow(self._tail.sources, self._scribe.positions)
+            await self._jails.start(config, frozenset(ban.jail for ban in engine.book))
             self._reconciler = Reconciler(
                 self._firewall, self._keeper, self._enforcer, self._reporter, self._log, self._lay_again, self._clock
             )
@@ -142,10 +169,10 @@ class Daemon:
             running = [tasks.create_task(self._enforcer.run())]
             gc.disable()  # a hundred thousand bans are no garbage
             await self._reconciler.compare(thoroughly=True)
-            self._keeper.enact(self.engine.drop_ignored(self._clock()))
-            running += [
-                tasks.create_task(task) for task in (self._reconciler.run(), self._read(), self._sweep(), self._feed_watchdog())
-            ]
+            now = self._clock()
+            self._keeper.enact([*self.engine.drop_ignored(now), *self.engine.follow_enforce(now)])
+            living = (self._reconciler.run(), self._scribe.run(), self._read(), self._sweep(), self._feed_watchdog())
+            running += [tasks.create_task(task) for task in living]
             self._keeper.arm()
             self._ready.set()
             self._say_ready()
@@ -167,6 +194,9 @@ class Daemon:
             ours = [ban for ban in self.engine.book if concerns_kernel(ban) and ban.origin != "adopted"]
             await self._firewall.unban([(ban.jail, ban.target) for ban in ours])
             await self._firewall.teardown()
+            keys = [key_of(ban) for ban in self.engine.book if ban.jail != ALLOW]
+            self._scribe.changed(self.engine.unban(keys, self._clock(), "flushed"))
+        await self._scribe.close()
         self._log.info("stopped", bans=len(self.engine.book), flushed=self._flush)
 
     async def _read(self) -> None:
@@ -178,9 +208,15 @@ class Daemon:
                 async with self._changing:
                     if off := self.engine.lanes.of(chunk.patterns).watching - self._jails.on:
                         await self._switch_on(off)
-            for piece in chunk.pieces(PIECE_BYTES):
-                self._feed(piece)
-                await asyncio.sleep(0)
+            with self._scribe.reading(chunk):
+                pieces = chunk.pieces(PIECE_BYTES)
+                try:
+                    for piece in pieces:
+                        self._feed(piece)
+                        await asyncio.sleep(0)
+                finally:
+                    for piece in pieces:  # whoever is cancelled leaves no chunk half done
+                        self._feed(piece)
 
     async def _prepare(self, sources: Iterable[Patterns]) -> None:
         """Have what these sources are scanned with compiled, while the loop goes on."""
@@ -207,8 +243,11 @@ class Daemon:
 
     def _feed(self, chunk: Chunk) -> None:
         try:
+            before = self.engine.lanes.scanned().matches
             self._keeper.enact(self.engine.feed(chunk, self._clock()))
             self._counting.set()
+            if self.engine.lanes.scanned().matches > before:
+                self._scribe.counted()
         except Exception:
             # A fault of ours that some line has found must not end the protection from all the others.
             self._metrics.error("engine")
@@ -247,6 +286,7 @@ class Daemon:
             async with self._changing:
                 await self._switch_on(off)
         await self._keeper.carry_out(changes)
+        await self._scribe.flush()
 
     def view(self, jail: str) -> JailView:
         """State, open files and problems of a jail."""
@@ -255,7 +295,8 @@ class Daemon:
     def problems(self) -> list[str]:
         """What is wrong with the daemon as a whole."""
         broken = [f"jail {name} is left out: its configuration has problems" for name in self.engine.config.broken]
-        return [*broken, *self._faults, *self._tail.problems(), *self._reconciler.problems()]
+        store = [] if self._scribe.fault is None else [self._scribe.fault]
+        return [*broken, *self._faults, *store, *self._tail.problems(), *self._reconciler.problems()]
 
     def in_force(self, ban: Ban) -> bool:
         """Whether the kernel has acknowledged `ban`."""
@@ -264,6 +305,27 @@ class Daemon:
     async def dropped(self) -> Mapping[str, Mapping[str, int]]:
         """Packets dropped by jail and address, as far as the firewall counts them."""
         return await self._firewall.dropped()
+
+    async def held(self, ban: Ban) -> Held | None:
+        """What the kernel has of `ban`; None if it has it not."""
+        if not concerns_kernel(ban):
+            return None
+        who, family = ban.target.who, family_of(ban.target.who)
+        for holding in await self._firewall.holdings():
+            if ban.jail in holding.jails and holding.family == family:
+                left = (await self._firewall.members(holding.name)).left
+                if who in left:
+                    return Held(left[who], (await self._firewall.dropped()).get(ban.jail, {}).get(who, 0))
+        return None
+
+    def where(self, jail: str) -> tuple[Where, ...]:
+        """The logs that a jail watches, as far as they have been read."""
+        return self._ledger.where(jail)
+
+    async def history(self, who: Sequence[tuple[str, str]] | None, since: float, most: int) -> Sequence[Event]:
+        """What the store remembers; what has just happened included."""
+        await self._scribe.flush()
+        return await self._store.history(who, since, most)
 
     async def reload(self) -> Mapping[str, Any]:
         """
@@ -292,13 +354,15 @@ class Daemon:
             await self._jails.change(config)
         except FirewallError as error:
             raise self._refuse(ControlError(f"the firewall refused: {error.message}", error.hint, error.code)) from error
-        self._keeper.engine = engine = Engine(config, older=self.engine, scanners=scanners)
+        self._keeper.engine = self._ledger.engine = engine = Engine(config, older=self.engine, scanners=scanners)
         now = self._clock()
-        self._keeper.enact([*engine.drop_jails(now), *engine.drop_ignored(now), *engine.follow_enforce(now)])
+        self._keeper.enact(
+            [*self._ledger.unpark(), *engine.drop_jails(now), *engine.drop_ignored(now), *engine.follow_enforce(now)]
+        )
         await self._reconciler.compare()
         self._configure_log(config)
         self._tell([*config.problems, *warn_unserved_ports(config)])
-        for part in ("control", "metrics", "firewall"):
+        for part in ("control", "metrics", "firewall", "store"):
             if getattr(config.daemon, part) != getattr(running.daemon, part):
                 self._log.warning(f"{part} was changed in banwatch.yaml; it takes effect at the next start")
         self._metrics.reloaded(True)
@@ -327,8 +391,16 @@ class Daemon:
             return answer
 
         control = config.daemon.control
-        handlers = {name: when_ready(handler) for name, handler in Commands(self, self._clock).handlers().items()}
+        rooms = (Commands(self, self._clock), Inquiry(self, self._clock), Transfer(self, self._clock))
+        handlers = {name: when_ready(handler) for room in rooms for name, handler in room.handlers().items()}
         return Server(self._options.socket or control.socket, control.group, control.ask, handlers, self._log)
+
+    def _make_store(self, config: Config) -> Store:
+        spec, state = config.daemon.store, self._options.state
+        file = "none" if state is None and self._options.dry_run else state or spec.file or "none"
+        if file == "none":
+            return NullStore()
+        return FileStore(Path(file), read_back, Bounds(inf if spec.history is None else spec.history), self._clock)
 
     async def _open_metrics(self, config: Config, stack: AsyncExitStack) -> None:
         spec = config.daemon.metrics
@@ -365,6 +437,7 @@ class Daemon:
     def _step_clock(self, seconds: float) -> None:
         self._log.warning("the clock was set; bans keep the time they have left", seconds=round(seconds, 3))
         self.engine.step_clock(seconds)
+        self._scribe.everything_changed()
         self._reporter.follow(self.engine.book)
 
     def _read_rooms(self) -> Iterable[Reading]:
@@ -373,6 +446,7 @@ class Daemon:
             read_engine(self.engine),
             read_edges(self._enforcer, self._server, self._output),
             read_reconciler(self._reconciler, self._reporter, self.engine.book),
+            read_store(self._scribe),
         )
 
     def _is_degraded(self) -> bool:

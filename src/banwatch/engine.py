@@ -23,6 +23,10 @@ SKEW = 60.0
 """A live line whose date is further than this from now counts as now, an older one from further ahead not at all; seconds."""
 
 
+REMEMBERED = 1000
+"""Bans of an earlier life, the newest, whose last lines may not have been read yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the host is, as far as it decides whom not to ban: its own addresses and its on-link IPv6 prefixes."""
@@ -150,6 +154,14 @@ class Engine:
                 self.jails[ban.jail].settle(ban.target, ban.at)
         self._entered(entered)
         return entered
+
+    def restore(self, bans: Sequence[Ban]) -> None:
+        """Take up bans of an earlier life, oldest first, as they stand now."""
+        entered = [ban for each in bans if (ban := self.book.ban(each))]
+        for ban in entered[-REMEMBERED:]:  # lines of the older ones have been read
+            if ban.jail in self.jails:
+                self.jails[ban.jail].settle(ban.target, ban.at)
+        self._entered(entered)
 
     def unban(self, keys: Iterable[tuple[str, Target]], now: float, why: str) -> list[Unban]:
         """Take bans out before their end, as far as they are there; the windows of the keys are empty after it."""

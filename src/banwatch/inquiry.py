@@ -6,7 +6,7 @@ What is asked for here is read once more from where it stands; nothing is kept f
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from banwatch.address import family_of, network_of, pack
 from banwatch.config.model import Rule
@@ -18,11 +18,18 @@ from banwatch.evidence.readback import read_back
 from banwatch.jail.jail import Jail
 from banwatch.jail.window import GRAIN
 from banwatch.model import ALLOW, Ban, Target
-from banwatch.store.values import Event, Key, Line
+from banwatch.store.values import Event, Line
 from banwatch.who import parse_targets
 
 MOST = 10_000
 """Events of the history in one answer: the newest."""
+
+
+class Held(NamedTuple):
+    """An entry in the kernel: seconds left, None is for ever, and how many packets it has dropped."""
+
+    left: float | None
+    dropped: int
 
 
 class Archive(Protocol):
@@ -39,12 +46,8 @@ class Archive(Protocol):
         """The logs that a jail watches, as far as they have been read."""
         ...
 
-    async def left(self) -> Mapping[Key, float | None]:
-        """What the kernel holds: seconds left, None is for ever; FirewallError if it does not say."""
-        ...
-
-    async def dropped(self) -> Mapping[str, Mapping[str, int]]:
-        """Packets dropped by jail and address."""
+    async def held(self, ban: Ban) -> "Held | None":
+        """What the kernel has of `ban`, None if it has it not; FirewallError if it does not say."""
         ...
 
     async def history(self, who: Sequence[tuple[str, str]] | None, since: float, most: int) -> Sequence[Event]:
@@ -93,7 +96,10 @@ class Inquiry:
         }
 
     async def _describe_ban(self, ban: Ban, now: float) -> dict[str, Any]:
-        left, packets = await self._in_kernel(ban)
+        try:
+            held = await self._archive.held(ban)
+        except FirewallError:
+            held = None
         return {
             "jail": ban.jail,
             "by": ban.by,
@@ -107,18 +113,9 @@ class Inquiry:
             "failures": ban.failures,
             "forced": ban.forced,
             "enforced": self._archive.in_force(ban),
-            "kernel": None if packets is None else {"left": left, "dropped": packets},
+            "kernel": None if held is None else held._asdict(),
             "lines": [line._asdict() for line in await self._lines(ban)],
         }
-
-    async def _in_kernel(self, ban: Ban) -> tuple[float | None, int | None]:
-        """Seconds left (None is for ever) and packets dropped; the latter None when it is not there, or nobody knows."""
-        key = (ban.jail, ban.target)
-        try:
-            held, dropped = await self._archive.left(), await self._archive.dropped()
-        except FirewallError:
-            return None, None
-        return (held[key], dropped.get(ban.jail, {}).get(ban.target.who, 0)) if key in held else (None, None)
 
     async def _lines(self, ban: Ban) -> Sequence[Line]:
         """What the history has of the ban, else what the logs still have."""

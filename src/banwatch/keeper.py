@@ -14,14 +14,23 @@ class Keeper:
 
     Args:
         clock: the wall clock.
+        record: is told of every change first.
 
     Attributes:
         engine: the engine of now; a reload replaces it.
     """
 
-    def __init__(self, engine: Engine, enforcer: Enforcer, reporter: Reporter, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        enforcer: Enforcer,
+        reporter: Reporter,
+        clock: Callable[[], float],
+        record: Callable[[Sequence[Change]], object] = lambda _: None,
+    ) -> None:
         self.engine = engine
         self._clock = clock
+        self.record = record
         self._enforcer = enforcer
         self._reporter = reporter
         self._timer: asyncio.TimerHandle | None = None
@@ -31,6 +40,7 @@ class Keeper:
         """Have the kernel do its part soon; what concerns the book alone is told at once."""
         if not changes:
             return
+        self.record(changes)
         self._enforcer.submit([change for change in changes if concerns_kernel(change)])
         self._tell_recorded(changes)
         self.enact(self.engine.shed(self._clock()))
@@ -43,6 +53,7 @@ class Keeper:
         Raises:
             FirewallError: it refuses one.
         """
+        self.record(changes)
         self._tell_recorded(changes)
         self.enact(self.engine.shed(self._clock()))
         self.arm()

@@ -143,10 +143,11 @@ def _lenses(config: Config, patterns: Patterns) -> Iterable[tuple[Lens, str]]:
     for spec in config.jails.values():
         for watch in spec.watch:
             if patterns is None or not patterns.isdisjoint(watch.logs):
-                yield _lens(config, watch), spec.name
+                yield lens_of(config, watch), spec.name
 
 
-def _lens(config: Config, watch: Watch) -> Lens:
+def lens_of(config: Config, watch: Watch) -> Lens:
+    """How the lines of a watched service are read."""
     zone: tzinfo | None = None if watch.timezone is None else ZoneInfo(watch.timezone)
     return Lens(config.compiled[watch.filter], zone, watch.encoding)
 

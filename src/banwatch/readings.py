@@ -10,6 +10,7 @@ from banwatch.log import Log
 from banwatch.metrics.registry import Reading
 from banwatch.reconciler import Reconciler
 from banwatch.reporter import Reporter
+from banwatch.scribe import Scribe
 from banwatch.sources.base import SourceState
 
 
@@ -68,3 +69,10 @@ def read_edges(enforcer: Enforcer, server: Server, log: Log) -> Iterator[Reading
         yield Reading("banwatch_control_requests_total", (method,), number)
     yield Reading("banwatch_control_errors_total", (), server.errors)
     yield Reading("banwatch_log_lost_lines_total", (), log.lost)
+
+
+def read_store(scribe: Scribe) -> Iterator[Reading]:
+    """Of what is written down."""
+    yield Reading("banwatch_store_writes_total", (), scribe.written)
+    yield Reading("banwatch_store_failures_total", (), scribe.failed)
+    yield Reading("banwatch_store_lost_events_total", (), scribe.lost)

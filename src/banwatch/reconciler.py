@@ -292,6 +292,8 @@ class Reconciler:
                 bans = [ban for ban in some if _is_in(ban, holding.family)]
                 wanted.update([ban.target.who for ban in bans])
                 difference = compare(bans, found, self._clock(), self._reporter.in_force)
+                if bout.thorough:  # they were facts in an earlier life; what has been lost since is put back without being news
+                    self._reporter.adopted(bans)
                 lost += difference.lost
                 ends += difference.ends
                 removed += difference.removed
@@ -336,6 +338,7 @@ class Reconciler:
         keys = (((jail, Target("net", who)), left) for who, left in strange)
         members = {key: left for key, left in keys if key not in touched}
         adopted = self._keeper.engine.adopt(members, self._clock())
+        self._keeper.record(adopted)
         self._reporter.adopted(adopted)
         self._keeper.arm()
         return len(adopted)

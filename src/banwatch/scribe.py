@@ -55,6 +55,14 @@ class Desk(Protocol):
         """By what the lines are found that led to a ban that was decided just now; None if there are none."""
         ...
 
+    def reads(self, chunk: Chunk) -> None:
+        """The work on `chunk` begins."""
+        ...
+
+    def ends(self, unban: Unban) -> None:
+        """A ban has ended."""
+        ...
+
     def found(self, saved: Saved) -> None:
         """A store that could not be read at the start can be read by now; what it has is older than the book."""
         ...
@@ -66,23 +74,24 @@ class Scribe:
 
     Args:
         log: a structlog logger.
-        failed: called with each failure.
+        fail: called with each failure.
 
     Attributes:
         fault: why nothing is remembered, in words; None while it is.
         lost: events that will never be in the history.
+        written, failed: how often something was written, or could not be.
     """
 
     def __init__(
-        self, store: Store, desk: Desk, clock: Callable[[], float], log: Any, failed: Callable[[], object] = lambda: None
+        self, store: Store, desk: Desk, clock: Callable[[], float], log: Any, fail: Callable[[], object] = lambda: None
     ) -> None:
         self.fault: str | None = None
-        self.lost = 0
+        self.lost = self.written = self.failed = 0
         self._store = store
         self._desk = desk
         self._clock = clock
         self._log = log
-        self._failed = failed
+        self._tell = fail
         self._keys: dict[Key, None] = {}
         self._events: deque[Event] = deque()
         self._positions: dict[str, Position] = {}
@@ -115,6 +124,7 @@ class Scribe:
             if isinstance(change, Unban):
                 self._keys[change.ban.jail, change.ban.target] = None
                 self._events.append(Event(change.at, "unban", change.ban, change.why))
+                self._desk.ends(change)
             else:
                 self._keys[change.jail, change.target] = None
                 self._events.append(Event(now, "ban", change, change.why, clue=self._desk.clue(change)))
@@ -134,6 +144,7 @@ class Scribe:
         All of it has to be worked on, also by who is cancelled meanwhile.
         """
         self._between.clear()
+        self._desk.reads(chunk)
         try:
             yield
         finally:
@@ -246,7 +257,8 @@ class Scribe:
 
     def _fail(self, error: StoreError) -> None:
         self._failures += 1
-        self._failed()
+        self.failed += 1
+        self._tell()
         fault = f"nothing is remembered over a restart: {error.message}"
         if error.damaged:
             self._log.error("store is damaged", error=error.message, hint=error.hint or None)
@@ -255,6 +267,7 @@ class Scribe:
         self.fault = fault
 
     def _succeed(self, durable: bool) -> None:
+        self.written += 1
         self._unsynced = not durable
         if self.fault is not None:
             self._log.warning("store can be used again; all is written down", store=self._store.name)

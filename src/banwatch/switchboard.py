@@ -44,14 +44,14 @@ class Switchboard:
         self._log = log
         self._config: Config
 
-    async def start(self, config: Config) -> None:
+    async def start(self, config: Config, banning: frozenset[str] = frozenset()) -> None:
         """
-        Switch on what has something to do, or has bans.
+        Switch on what has something to do, or has bans: in the kernel, or among `banning`.
 
         Raises:
             FirewallError: sets or rules cannot be laid.
         """
-        self.on = self._find(config) | await self._firewall.present(list(config.jails.values()))
+        self.on = self._find(config) | await self._firewall.present(list(config.jails.values())) | banning & config.jails.keys()
         self._config = config
         await self.lay()
 

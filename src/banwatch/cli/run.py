@@ -30,6 +30,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--config", metavar="DIR", type=Path, default=DIRECTORY, help="default: %(default)s")
     parser.add_argument("--dry-run", action="store_true", help="decide and tell, touch no firewall")
     parser.add_argument("--socket", metavar="PATH", help="the control socket; default: what banwatch.yaml says")
+    parser.add_argument(
+        "--state",
+        metavar="FILE",
+        type=_state,
+        help="the database, or none; default: what banwatch.yaml says, and none for a dry run",
+    )
     parser.set_defaults(run=run)
 
 
@@ -39,8 +45,12 @@ def run(args: argparse.Namespace) -> int:
     notifier = Notifier()
     os.environ.pop("NOTIFY_SOCKET", None)  # children must not speak for us
     try:
-        asyncio.run(Daemon(Options(args.config, args.dry_run, args.socket), notifier).run())
+        asyncio.run(Daemon(Options(args.config, args.dry_run, args.socket, args.state), notifier).run())
     except BanwatchError as error:
         print_error(error)
         return error.code
     return EXIT_DONE
+
+
+def _state(text: str) -> str:
+    return text if text == "none" else str(Path(text).absolute())
