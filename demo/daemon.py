@@ -18,6 +18,9 @@ PROGRAMS = Path(sys.executable).parent
 NOTIFY = "/run/banwatch-notify"
 """Where the daemon says READY=1, as it does to systemd."""
 
+STATE = "/run/banwatch/banwatch.db"
+"""The store; /var/lib may be the one of the machine around."""
+
 
 class Daemon:
     """
@@ -33,7 +36,7 @@ class Daemon:
     def __init__(self, machine: Machine, *options: str, wrap: tuple[str, ...] = ()) -> None:
         self.machine = machine
         self.lines: list[str] = []
-        self._argv = (*wrap, str(PROGRAMS / "banwatch"), "run", *options)
+        self._argv = (*wrap, str(PROGRAMS / "banwatch"), "run", "--state", STATE, *options)
         self._changed = Condition()
         self._at_end = False
 

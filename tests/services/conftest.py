@@ -9,7 +9,7 @@ from base64 import b64encode
 from contextlib import ExitStack
 
 import pytest
-from demo.daemon import Daemon
+from demo.daemon import STATE, Daemon
 from demo.machine import Machine, children_of
 from demo.services import IMAP, SMTP, missing, ssh, start_dovecot, start_exim4, start_rsyslogd, start_sshd
 
@@ -156,3 +156,4 @@ def protect(machine, guess):
     machine.run("ip6tables", "-F", "banwatch", check=False)
     for name in machine.run("ipset", "list", "-name").stdout.split():
         machine.run("ipset", "flush", name)
+    machine.run("rm", "-f", STATE, f"{STATE}-wal", f"{STATE}-shm")
