@@ -34,7 +34,7 @@ def config(log, *jails, broken=()):
 def ledger(log):
     enacted = []
     ledger = Ledger(lambda: NOW, enacted.append)
-    ledger.engine = Engine(config(log, "sshd", broken=("web",)))
+    ledger.engine = Engine(config(log, "sshd", broken=("web",)), journaled=True)
     ledger.enacted = enacted
     return ledger
 
@@ -105,3 +105,68 @@ def test_where_the_lines_are(ledger, log):
     )  # fmt: skip
     assert ledger.clue(ban(origin="manual")) is None
     assert ledger.clue(ban(rule="other")) is None
+
+
+FAIL = "Failed for root from 192.0.2.7"
+
+
+def feed(ledger, log, *lines):
+    data = b"".join(b"%.1f sshd[1]: %s\n" % (NOW + after, text.encode()) for after, text in lines)
+    chunk = Chunk(str(log.path), data, 0, Position(1, 2, 3), True, NOW, frozenset({str(log.path)}))
+    return ledger.engine.feed(chunk, NOW + 10)
+
+
+def reborn(ledger, log, *deltas):
+    """Another life, with what the deltas say."""
+    saved: dict = {}
+    for delta in deltas:
+        _, records = saved.setdefault((delta.jail, delta.rule), (delta.counts, {}))
+        for key, record in delta.records:
+            records.pop(key, None)
+            if record:
+                records[key] = record
+    another = Ledger(lambda: NOW, lambda changes: None)
+    another.engine = Engine(ledger.engine.config, journaled=True)
+    another.restore(Saved(windows=saved))
+    return another
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_counts_go_on(ledger, log, everything):
+    """Two before the end and one after it are three; what a success took back stays so."""
+    deltas = []
+    for lines in (
+        [(1, FAIL), (1, "Failed for bob from 192.0.2.8")],
+        [(2, FAIL), (2, "Failed for bob from 192.0.2.8")],
+        [(3, "Accepted for bob from 192.0.2.8")],
+    ):
+        assert feed(ledger, log, *lines) == []
+        deltas += ledger.windows(False)
+    assert ledger.windows(False) == []
+    another = reborn(ledger, log, *(ledger.windows(True) if everything else deltas))
+    assert feed(another, log, (4, "Failed for bob from 192.0.2.8")) == []
+    [ban] = feed(another, log, (4, FAIL))
+    assert (ban.target.who, ban.failures) == ("192.0.2.7", 3)
+    assert [entry for delta in another.windows(False) for entry in delta.records if entry[0] == "192.0.2.7"] == [
+        ("192.0.2.7", ())
+    ]
+
+
+def test_a_rule_that_counts_something_else_starts_anew(ledger, log):
+    """Another findtime is another window, as at a reload."""
+    feed(ledger, log, (1, FAIL), (2, FAIL))
+    [delta] = ledger.windows(True)
+    assert delta.counts == "auth by ip within 600"
+    another = reborn(ledger, log, delta._replace(counts="auth by ip within 60"))
+    assert feed(another, log, (4, FAIL)) == []
+
+
+def test_good_logins_are_remembered(ledger, log):
+    """Many from one address make it one that many share, in another life too."""
+    feed(ledger, log, *((number, f"Accepted for user{number} from 192.0.2.7") for number in range(4)))
+    deltas = list(ledger.windows(False))
+    feed(ledger, log, (5, "Accepted for user5 from 192.0.2.7"))
+    another = reborn(ledger, log, *deltas, *ledger.windows(False))
+    assert another.engine.jails["sshd"].known.is_shared("192.0.2.7", NOW + 10)
+    assert another.windows(True) == ledger.windows(True)
+    assert feed(another, log, *((number, FAIL) for number in (6, 7, 8))) == []

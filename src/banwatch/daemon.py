@@ -136,7 +136,7 @@ class Daemon:
             self._store = self._make_store(config)
             self._scribe = Scribe(self._store, self._ledger, self._clock, self._log, lambda: self._metrics.error("store"))
             saved = await self._scribe.load()
-            self._ledger.engine = engine = Engine(config, Surroundings(*await self._watch_addresses(stack)))
+            self._ledger.engine = engine = Engine(config, Surroundings(*await self._watch_addresses(stack)), journaled=True)
             self._keeper = Keeper(engine, self._enforcer, self._reporter, self._clock, self._scribe.changed)
             self._scribe.changed(self._ledger.restore(saved))
             self._reporter.adopted(ban for ban in engine.book if not concerns_kernel(ban))

@@ -42,6 +42,7 @@ class Engine:
     Args:
         older: the engine before a reload. Its book and what it counted are taken over.
         scanners: compiled beforehand for this configuration.
+        journaled: what is counted can tell what has changed in it; as in `older`, if there is one.
     """
 
     book: Book
@@ -57,6 +58,7 @@ class Engine:
         surroundings: Surroundings | None = None,
         older: "Engine | None" = None,
         scanners: Scanners | None = None,
+        journaled: bool = False,
     ) -> None:
         self.config = config
         self._surroundings = surroundings or Surroundings()
@@ -66,7 +68,11 @@ class Engine:
             self.book, self.skewed, self.premature, before = older.book, older.skewed, older.premature, older.jails
             self._surroundings = surroundings or older._surroundings
             self._allowed = older._allowed
-        self.jails = {name: Jail(spec, self._guard(spec), older=before.get(name)) for name, spec in config.jails.items()}
+        self._journaled: bool = journaled if older is None else older._journaled
+        self.jails = {
+            name: Jail(spec, self._guard(spec), older=before.get(name), journaled=self._journaled)
+            for name, spec in config.jails.items()
+        }
         self.logs = config.logs()
         self.lanes = Lanes(config, self.jails, None if older is None else older.lanes, scanners)
         self._due = inf

@@ -5,9 +5,11 @@ What there is to remember, and what becomes of it in another life: joins the eng
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
+from banwatch.config.model import Rule
 from banwatch.engine import Engine
 from banwatch.evidence.clue import Clue, Where
 from banwatch.inquiry import clue_of
+from banwatch.jail.journaled import JournaledWindow
 from banwatch.lanes import lens_of
 from banwatch.model import ALLOW, Ban, Chunk, Position, Unban
 from banwatch.sources.base import SourceState
@@ -15,6 +17,9 @@ from banwatch.store.restore import restore
 from banwatch.store.values import Delta, Key, Saved
 
 Change = Ban | Unban
+
+HOSTS, HOMES = "+hosts", "+homes"
+"""In the place of a rule, whose name has no +: who got in, and whence a login comes (jail/known.py)."""
 
 
 class Ledger:
@@ -46,8 +51,20 @@ class Ledger:
         bans, ended = restore(saved.bans, self._clock())
         self.parked = [ban for ban in bans if ban.jail in self.engine.config.broken]
         self.engine.restore([ban for ban in bans if ban.jail not in self.engine.config.broken])
+        self._load_windows(saved)
         self._ended = None
         return [*ended, *self.engine.drop_jails(self._clock())]
+
+    def _load_windows(self, saved: Saved) -> None:
+        """What was counted goes on under rules that count the same."""
+        for name, jail in self.engine.jails.items():
+            for rule in jail.spec.rules:
+                counts, records = saved.windows.get((name, rule.name), ("", {}))
+                window = jail.window(rule.name)
+                if counts == _counts(rule) and isinstance(window, JournaledWindow):
+                    window.load(records.items())
+            hosts, homes = (saved.windows.get((name, kind), ("", {}))[1].items() for kind in (HOSTS, HOMES))
+            jail.known.load(hosts, homes)
 
     def unpark(self) -> list[Ban]:
         """The bans of jails that can run now, in the book; those of jails that are gone are forgotten."""
@@ -92,8 +109,15 @@ class Ledger:
         return self.engine.book.get(*key)
 
     def windows(self, everything: bool) -> Sequence[Delta]:
-        del everything
-        return ()
+        deltas: list[Delta] = []
+        for name, jail in self.engine.jails.items():
+            for rule in jail.spec.rules:
+                window = jail.window(rule.name)
+                assert isinstance(window, JournaledWindow)
+                deltas.append(Delta(name, rule.name, _counts(rule), window.dump() if everything else window.changes()))
+            hosts, homes = jail.known.changes(everything)
+            deltas += Delta(name, HOSTS, "", hosts), Delta(name, HOMES, "", homes)
+        return [delta for delta in deltas if delta.records]
 
     def clue(self, ban: Ban) -> Clue | None:
         return clue_of(ban, self.engine, self.where) if ban.origin == "rule" else None
@@ -114,3 +138,9 @@ class Ledger:
         self.parked = [ban for ban in bans if ban.jail in self.engine.config.broken]
         self._ended = None
         self._enact(self.engine.ban([ban for ban in bans if ban.jail in known]))
+
+
+def _counts(rule: Rule) -> str:
+    """What a window is about: it goes on only where this stays the same, as at a reload (Tally.goes_on_as)."""
+    prefix = f" /{rule.prefix[0]} /{rule.prefix[1]}" if rule.by == "net" else ""
+    return f"{' '.join(sorted(rule.count))} by {rule.by}{prefix} within {rule.limit.findtime:.15g}"

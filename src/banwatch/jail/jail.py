@@ -15,6 +15,7 @@ from banwatch.config.model import JailSpec, Rule
 from banwatch.jail.decide import Reached, decide
 from banwatch.jail.grace import LATEST, Grace
 from banwatch.jail.ignoreip import Guard
+from banwatch.jail.journaled import JournaledWindow
 from banwatch.jail.known import Known
 from banwatch.jail.tally import BY, LONGEST_LOGIN, ByIp, Tally
 from banwatch.jail.window import Window
@@ -34,6 +35,7 @@ class Jail:
         spec: the jail as configured.
         guard: who is ignored, and by which unit the others are counted. It may be replaced at any time.
         budget: keys per rule.
+        journaled: its windows and its knowledge of good logins can tell what has changed in them.
         older: the same jail before a reload, which must not be fed any more. Rules that count the same go on with their
             windows, whatever became of maxretry and bantime; what was counted in total goes on too.
 
@@ -43,16 +45,19 @@ class Jail:
         spared: times a limit was reached and a target was not banned because it is, or holds, an ignored or own address, or
             one that is known for good logins.
         long_logins: attempts on logins longer than any account's.
+        known: who got in, from where.
         lookback: seconds before now within which an attempt can still count: the longest findtime.
     """
 
-    def __init__(self, spec: JailSpec, guard: Guard, budget: int = 100_000, older: "Jail | None" = None) -> None:
+    def __init__(
+        self, spec: JailSpec, guard: Guard, budget: int = 100_000, older: "Jail | None" = None, journaled: bool = False
+    ) -> None:
         self.spec = spec
         self.total_failed: int = 0 if older is None else older.total_failed
         self.ignored: int = 0 if older is None else older.ignored
         self.spared: int = 0 if older is None else older.spared
         self.long_logins: int = 0 if older is None else older.long_logins
-        self._known: Known = Known() if older is None else older._known
+        self.known: Known = Known(journaled=journaled) if older is None else older.known
         self._logins: dict[str, str] = {}
         self._graces: dict[Realm, Grace] = {"net": Grace(budget), "login": Grace(budget)} if older is None else older._graces
         self._lag: float = 0.0 if older is None else older._lag
@@ -60,7 +65,7 @@ class Jail:
         self._lag_turn = -inf
         self._tallies: dict[str, Tally] = {}
         for rule in spec.rules:
-            window = _window(rule, budget, None if older is None else older._tallies.get(rule.name))
+            window = _window(rule, budget, None if older is None else older._tallies.get(rule.name), journaled)
             self._tallies[rule.name] = BY[rule.by](rule, window, guard, self._graces["net"], self._graces["login"])
         self._windows: dict[Realm, list[Window]] = {"net": [], "login": []}
         for tally in self._tallies.values():
@@ -201,7 +206,7 @@ class Jail:
     def _ban(self, reached: list[Reached], at: float, now: float, read_at: float | None) -> Sequence[Ban]:
         bans: Sequence[Ban] = ()
         for each in reached:
-            decided, spared = decide(each, self.spec, self._guard, self._known, at, now, read_at)
+            decided, spared = decide(each, self.spec, self._guard, self.known, at, now, read_at)
             self.spared += spared
             bans = _merge(bans, decided) if bans else decided
         for ban in bans:
@@ -216,7 +221,7 @@ class Jail:
         unit = None if ip is None else self._guard.unit(ip)
         if ip is None or unit is None or not login:
             return
-        self._known.note(unit, login[:LONGEST_LOGIN], at)
+        self.known.note(unit, login[:LONGEST_LOGIN], at)
         for tally in self._tallies.values():
             tally.forgive(unit, ip, login, at)
 
@@ -235,8 +240,9 @@ def _merge(bans: Sequence[Ban], more: Sequence[Ban]) -> Sequence[Ban]:
     return tuple(merged.values())
 
 
-def _window(rule: Rule, budget: int, older: Tally | None) -> Window:
+def _window(rule: Rule, budget: int, older: Tally | None, journaled: bool) -> Window:
     if older is None or not older.goes_on_as(rule):
-        return Window(rule.limit.findtime, rule.limit.maxretry, budget)
+        kind = JournaledWindow if journaled else Window
+        return kind(rule.limit.findtime, rule.limit.maxretry, budget)
     older.window.maxretry, older.window.budget = rule.limit.maxretry, budget
     return older.window

@@ -6,8 +6,9 @@ Who got in, from where: what keeps people from being locked out by the failures 
     an address with a success a short while ago   the same
 """
 
-from itertools import islice
-from typing import Final
+from collections.abc import Iterable
+from itertools import chain, islice
+from typing import Any, Final
 
 from banwatch.address import pack
 from banwatch.jail.success import own_network
@@ -20,27 +21,36 @@ MONTH: Final = 30 * DAY
 ROOM: Final = 50_000
 
 
+Records = list[tuple[str, tuple[Any, ...]]]
+"""Keys, each with plain values."""
+
+
 class Known:
     """
     The good logins of one jail.
 
     Args:
+        journaled: `changes` can tell who got in since it was asked last.
         room: addresses, and pairs of login and network, at most; of more, the half that was heard of first goes.
     """
 
-    def __init__(self, room: int = ROOM) -> None:
+    def __init__(self, room: int = ROOM, journaled: bool = False) -> None:
         self._room = room
         self._hosts: dict[str, dict[str, float]] = {}
         """Address → login → last success; at most MANY logins, the latest."""
         self._homes: dict[tuple[str, str], tuple[float | None, float]] = {}
         """Login and network → the last success on a day before that of the last one, if there is any, and the last one."""
         self._shared: set[str] = set()
+        self._changed: dict[tuple[str, str], None] = {}
+        self._journaled = journaled
 
     def __len__(self) -> int:
         return len(self._hosts)
 
     def note(self, unit: str, login: str, at: float) -> None:
         """`login` got in from `unit` at `at`."""
+        if self._journaled:
+            self._changed[unit, login] = None
         logins = self._hosts.pop(unit, None) or {}
         self._hosts[unit] = logins
         logins[login] = max(at, logins.pop(login, at))
@@ -52,6 +62,32 @@ class Known:
             self._hosts = dict(islice(self._hosts.items(), self._room // 2, None))
             self._shared &= self._hosts.keys()
         self._note_home((login, own_network(unit)), at)
+
+    def changes(self, everything: bool = False) -> "tuple[Records, Records]":
+        """
+        Who got in since the last call, or whoever is known: of addresses login and time in turn, of pairs of login and network
+        the two times; the keys of the latter are login, a line end, network.
+        """
+        pairs, self._changed = self._changed, {}
+        if everything:
+            return [(unit, _flat(logins)) for unit, logins in self._hosts.items()], [
+                ("\n".join(home), times) for home, times in self._homes.items()
+            ]
+        units = dict.fromkeys(unit for unit, _ in pairs)
+        homes = dict.fromkeys((login, own_network(unit)) for unit, login in pairs)
+        return [(unit, _flat(self._hosts.get(unit, {}))) for unit in units], [
+            ("\n".join(home), self._homes.get(home, ())) for home in homes
+        ]
+
+    def load(self, hosts: "Iterable[tuple[str, tuple[Any, ...]]]", homes: "Iterable[tuple[str, tuple[Any, ...]]]") -> None:
+        """Go on with what changes() gave in another life."""
+        for unit, record in hosts:
+            self._hosts[unit] = dict(zip(record[::2], record[1::2], strict=True))
+            if len(self._hosts[unit]) == MANY:
+                self._shared.add(unit)
+        for key, (earlier, last) in homes:
+            login, _, network = key.rpartition("\n")
+            self._homes[login, network] = earlier, last
 
     def is_shared(self, unit: str, at: float) -> bool:
         """Whether many logins succeeded from `unit` within a day of `at`."""
@@ -89,3 +125,7 @@ def _holds(who: str, unit: str) -> bool:
     if len(inner) != len(address) or inner_length < length:
         return False
     return int.from_bytes(address) >> (bits - length) == int.from_bytes(inner) >> (bits - length)
+
+
+def _flat(logins: dict[str, float]) -> tuple[Any, ...]:
+    return tuple(chain.from_iterable(logins.items()))
