@@ -213,6 +213,27 @@ def test_a_clock_that_is_set_moves_the_book(step):
     assert facts(engine.expire(START + 1802 + step)) == [("Unban", "192.0.2.7", 1802.0 + step)]
 
 
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_moves_the_windows(step):
+    """Two failures before and one after it are three, whichever way it was set; not if the first is too old by then."""
+    for between, banned in ((10.0, True), (700.0, False)):
+        engine = Engine(config(jail()))
+        assert engine.feed(chunk((0, FAIL), (1, FAIL)), START + 1) == []
+        engine.step_clock(step)
+        changes = engine.feed(chunk((between + step, FAIL)), START + between + step)
+        assert facts(changes) == ([("Ban", "192.0.2.7", between + step)] if banned else [])
+
+
+def test_a_clock_that_is_set_moves_the_grace():
+    """Lines within 5 s of a ban do not feed the next window, by whatever clock."""
+    engine = Engine(config(jail()))
+    engine.feed(chunk((0, FAIL), (0, FAIL), (0, FAIL)), START)
+    engine.step_clock(-3600.0)
+    engine.feed(chunk((-3598, FAIL), (-3592, FAIL)), START - 3592)
+    assert engine.jails["sshd"].tracked() == {"ip": 1}
+    assert len(engine.jails["sshd"].window("ip").attempts("192.0.2.7")) == 1
+
+
 def test_a_reload_keeps_windows_and_bans():
     """Two failures before the reload and one after it are three; a jail that is gone gives its bans back."""
     first = Engine(config(jail(), jail("old", rules=(dataclasses.replace(RULE, limit=Limit(1, 60.0)),))))

@@ -180,8 +180,10 @@ class Engine:
         return adopted
 
     def step_clock(self, seconds: float) -> None:
-        """The wall clock was set forward by `seconds`: every ban keeps the time that it has left."""
+        """The wall clock was set forward by `seconds`: every ban keeps the time that it has left, every attempt its age."""
         self.book.shift(seconds)
+        for jail in self.jails.values():
+            jail.shift(seconds)
         self._note_due()
 
     def is_allowed(self, target: Target) -> str | None:

@@ -249,3 +249,15 @@ def test_items_build_the_same_window(stream):
         for at, other in zip(record[::2], record[1::2], strict=True):
             again.add(key, at, other)
     assert list(again.items()) == list(window.items())
+
+
+@pytest.mark.parametrize("seconds", [-3600.0, 3600.0])
+def test_shift(seconds):
+    """Every attempt of every key is moved, and nothing else changes."""
+    window = Window(600.0, 3, 10)
+    for key, at in (("a", 1.0), ("b", 2.0), ("a", 3.0)):
+        window.add(key, at, "x")
+    window.shift(seconds)
+    assert window.attempts("a") == [(1.0 + seconds, "x"), (3.0 + seconds, "x")]
+    assert window.attempts("b") == [(2.0 + seconds, "x")]
+    assert window.add("a", 602.0 + seconds, "x") == 2

@@ -44,6 +44,10 @@ class Grace(dict[str, float]):
         banned = self.get(key)
         return banned is not None and banned - (findtime + GRAIN) <= at <= banned + LATEST
 
+    def shift(self, seconds: float) -> None:
+        """Move all by `seconds`, as the clock was."""
+        self.update({key: at + seconds for key, at in self.items()})
+
     def sweep(self, clock: float) -> None:
         """Forget those whose 5 s were over at `clock`, as long as they stand before one whose are not."""
         over: list[str] = []

@@ -175,6 +175,13 @@ class Jail:
         """The window of the rule of that name."""
         return self._tallies[rule].window
 
+    def shift(self, seconds: float) -> None:
+        """The clock was set forward by `seconds`, and so are the dates of the lines to come: what counted goes on counting."""
+        for tally in self._tallies.values():
+            tally.window.shift(seconds)
+        for grace in self._graces.values():
+            grace.shift(seconds)
+
     def sweep(self, now: float) -> float | None:
         """
         Drop what can count no more: when to come again, `now` if not all is done yet, None if there is nothing left.

@@ -122,6 +122,14 @@ class Window:
         yield from self._ones.items()
         yield from self._more.items()
 
+    def shift(self, seconds: float) -> None:
+        """Move all attempts by `seconds`, as the clock was: what counted goes on counting for the lines to come."""
+        for records in (self._ones, self._more):
+            for key, record in records.items():
+                records[key] = tuple(
+                    chain.from_iterable((at + seconds, other) for at, other in zip(record[::2], record[1::2], strict=True))
+                )
+
     def failing(self, now: float) -> Iterator[str]:
         """The keys that have an attempt within findtime of `now`."""
         floor = now - self._span
