@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from tests.journals import REMOTE, JournalFile
 
 from banwatch.control.server import Server
 
@@ -248,3 +249,11 @@ def serve(tmp_path):
         loop.call_soon_threadsafe(over.set)
         threads[0].join()
     loop.close()
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """A journal file in a directory of its own; neither is there yet."""
+    if not REMOTE.exists():
+        pytest.skip(f"not installed: systemd-journal-remote ({REMOTE})")
+    return JournalFile(tmp_path / "journal" / "system.journal")

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from banwatch.model import Chunk, Position
 
 NUMBERS = st.integers(min_value=0, max_value=2**64)
-PLACES = st.builds(lambda *fields: Position(*fields), NUMBERS, NUMBERS, NUMBERS, st.text(), st.text(), st.floats(0, 1e12))
+PLACES = st.builds(
+    lambda *fields: Position(*fields), NUMBERS, NUMBERS, NUMBERS, st.text(), st.text(), st.floats(0, 1e12), st.text()
+)
 
 
 @given(PLACES, st.lists(PLACES))
@@ -29,12 +31,13 @@ def test_a_position_can_be_written_down(place, older):
         "[]",
         "{}",
         "[1,2]",
-        '[1,2,3,"","",0]',
-        '[1,2,3,"","",0,[],4]',
-        '[1,2,-3,"","",0,[]]',
-        '[1,2,3,4,"",0,[]]',
-        '[1,2,3,"","",0,[[1]]]',
-        '[1,2,3,"","",0,[5]]',
+        '[1,2,3,"","",0,""]',
+        '[1,2,3,"","",0,"",[],4]',
+        '[1,2,-3,"","",0,"",[]]',
+        '[1,2,3,4,"",0,"",[]]',
+        '[1,2,3,"","",0,4,[]]',
+        '[1,2,3,"","",0,"",[[1]]]',
+        '[1,2,3,"","",0,"",[5]]',
     ],
 )
 def test_what_is_no_position(text):
@@ -45,8 +48,9 @@ def test_what_is_no_position(text):
 
 def test_the_form_of_a_position():
     """A store of yesterday is read tomorrow."""
-    position = Position(1, 2, 3, "aa", "bb", 4.5, (Position(5, 6, 7, "cc", "dd", 8.0),))
-    assert json.loads(position.render()) == [1, 2, 3, "aa", "bb", 4.5, [[5, 6, 7, "cc", "dd", 8.0, []]]]
+    position = Position(1, 2, 3, "aa", "bb", 4.5, older=(Position(5, 6, 7, "cc", "dd", 8.0),))
+    assert json.loads(position.render()) == [1, 2, 3, "aa", "bb", 4.5, "", [[5, 6, 7, "cc", "dd", 8.0, "", []]]]
+    assert json.loads(Position(0, 0, 0, at=4.5, cursor="s=1;i=2").render()) == [0, 0, 0, "", "", 4.5, "s=1;i=2", []]
 
 
 @given(st.lists(st.binary(max_size=6).map(lambda line: line.replace(b"\n", b"") + b"\n")), st.integers(1, 9), st.booleans())

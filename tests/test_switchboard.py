@@ -5,7 +5,7 @@ import pytest
 from banwatch.config.model import Config, DaemonSpec, JailSpec, Watch
 from banwatch.errors import FirewallError
 from banwatch.firewall.null import NullFirewall
-from banwatch.sources.tail import Tail
+from banwatch.listening import Sources
 from banwatch.switchboard import Switchboard
 
 
@@ -47,11 +47,10 @@ def config(tmp_path, **enabled):
 @pytest.fixture
 async def board(tmp_path):
     firewall, notes = Refusing(), Notes()
-    async with Tail([]) as tail:
+    async with Sources(journal=tmp_path / "journal") as sources:
 
         async def start(config):
-            await tail.set_patterns(config.logs())
-            board = Switchboard(firewall, tail, notes)
+            board = Switchboard(firewall, sources, notes)
             await board.start(config)
             return board
 

@@ -21,6 +21,7 @@ from typing import Any
 from banwatch.address import family_of
 from banwatch.commands import Commands, Handler
 from banwatch.config.check import warn_unserved_ports
+from banwatch.config.choice import is_open, prefer_journal
 from banwatch.config.load import DIRECTORY, load_config
 from banwatch.config.model import Config, Problem
 from banwatch.config.problem import count_problems, render_problem
@@ -42,15 +43,16 @@ from banwatch.inquiry import Held, Inquiry
 from banwatch.keeper import Keeper
 from banwatch.lanes import Patterns, compile_scanners
 from banwatch.ledger import Ledger
+from banwatch.listening import Sources
 from banwatch.log import Log
 from banwatch.metrics.http import MetricsServer
 from banwatch.metrics.registry import Metrics, Reading
-from banwatch.model import ALLOW, Ban, Chunk, Target
+from banwatch.model import ALLOW, JOURNAL, Ban, Chunk, Target
 from banwatch.readings import read_edges, read_engine, read_reconciler, read_sources, read_store
 from banwatch.reconciler import Reconciler
 from banwatch.reporter import Reporter
 from banwatch.scribe import Scribe
-from banwatch.sources.tail import Tail
+from banwatch.sources.base import Source
 from banwatch.store.database import Bounds
 from banwatch.store.null import NullStore
 from banwatch.store.store import FileStore, Store
@@ -88,7 +90,7 @@ class Daemon:
     _enforcer: Enforcer
     _keeper: Keeper
     _reconciler: Reconciler
-    _tail: Tail
+    _sources: Sources
     _jails: Switchboard
     _store: Store
     _scribe: Scribe
@@ -106,6 +108,7 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._flush = False
         self._ledger = Ledger(self._clock, lambda changes: self._keeper.enact(changes))
+        self._feeding = asyncio.Lock()  # held while a chunk is worked on
         self._changing = asyncio.Lock()  # held while which jails there are, or are on, changes
         self._faults: list[str] = []
 
@@ -142,15 +145,18 @@ class Daemon:
             self._reporter.adopted(ban for ban in engine.book if not concerns_kernel(ban))
             self._clock.listen(self._step_clock, self._keeper.rearm)
             await stack.enter_async_context(self._clock)
-            self._tail = await stack.enter_async_context(Tail(config.logs(), clock=self._clock))
-            self._jails = Switchboard(self._firewall, self._tail, self._log)
-            self._ledger.follow(self._tail.sources, self._scribe.positions)
-            await self._jails.start(config, frozenset(ban.jail for ban in engine.book))
+            self._sources = await stack.enter_async_context(Sources(clock=self._clock))
+            self._jails = Switchboard(self._firewall, self._sources, self._log)
+            self._ledger.follow(self._sources.sources, self._scribe.positions)
+            config = await self._jails.start(config, frozenset(ban.jail for ban in engine.book))
+            self._go_over(Engine(config, older=engine))
             self._reconciler = Reconciler(
                 self._firewall, self._keeper, self._enforcer, self._reporter, self._log, self._lay_again, self._clock
             )
             await self._open_metrics(config, stack)
             self._tell(warn_unserved_ports(config))
+            if fault := self._sources.fault:
+                self._log.warning(fault.message, hint=fault.hint)
             self._jails.tell_missing()
             await self._live()
 
@@ -171,8 +177,8 @@ class Daemon:
             await self._reconciler.compare(thoroughly=True)
             now = self._clock()
             self._keeper.enact([*self.engine.drop_ignored(now), *self.engine.follow_enforce(now)])
-            living = (self._reconciler.run(), self._scribe.run(), self._read(), self._sweep(), self._feed_watchdog())
-            running += [tasks.create_task(task) for task in living]
+            living = (self._reconciler.run(), self._scribe.run(), self._sweep(), self._feed_watchdog())
+            running += [tasks.create_task(task) for task in (*living, *map(self._read, self._sources.parts))]
             self._keeper.arm()
             self._ready.set()
             self._say_ready()
@@ -199,24 +205,29 @@ class Daemon:
         await self._scribe.close()
         self._log.info("stopped", bans=len(self.engine.book), flushed=self._flush)
 
-    async def _read(self) -> None:
-        await self._prepare(source.patterns for source in self._tail.sources().values() if not source.missing)
-        async for chunk in self._tail:
+    async def _read(self, part: Source) -> None:
+        await self._prepare(source.patterns for source in part.sources().values() if not source.missing)
+        async for chunk in part:
             if not self.engine.lanes.is_ready(chunk.patterns):
                 await self._prepare((chunk.patterns,))
             if self._concerns_change(chunk):
                 async with self._changing:
+                    await self._prefer_journal(chunk)
                     if off := self.engine.lanes.of(chunk.patterns).watching - self._jails.on:
                         await self._switch_on(off)
-            with self._scribe.reading(chunk):
-                pieces = chunk.pieces(PIECE_BYTES)
-                try:
-                    for piece in pieces:
-                        self._feed(piece)
-                        await asyncio.sleep(0)
-                finally:
-                    for piece in pieces:  # whoever is cancelled leaves no chunk half done
-                        self._feed(piece)
+            async with self._feeding:
+                await self._work_on(chunk)
+
+    async def _work_on(self, chunk: Chunk) -> None:
+        with self._scribe.reading(chunk):
+            pieces = chunk.pieces(PIECE_BYTES)
+            try:
+                for piece in pieces:
+                    self._feed(piece)
+                    await asyncio.sleep(0)
+            finally:
+                for piece in pieces:  # whoever is cancelled leaves no chunk half done
+                    self._feed(piece)
 
     async def _prepare(self, sources: Iterable[Patterns]) -> None:
         """Have what these sources are scanned with compiled, while the loop goes on."""
@@ -227,7 +238,25 @@ class Daemon:
     def _concerns_change(self, chunk: Chunk) -> bool:
         """Whether a jail has to be switched on for `chunk`, or a reload is about to bring the jails that it is for."""
         patterns = chunk.patterns or frozenset()
-        return bool(self.engine.lanes.of(patterns).watching - self._jails.on) or not patterns <= self.engine.logs
+        if self.engine.lanes.of(patterns).watching - self._jails.on or not patterns <= self.engine.patterns:
+            return True
+        return chunk.source == JOURNAL and is_open(self.engine.config, patterns)
+
+    async def _prefer_journal(self, chunk: Chunk) -> None:
+        """It has had no entry of some service until now; from here on the logs of this one are not read."""
+        before = self.engine.config
+        config = prefer_journal(before, chunk.patterns or frozenset()) if chunk.source == JOURNAL else before
+        if config is not before:
+            scanners = await asyncio.to_thread(compile_scanners, config, *self.engine.lanes.known())
+            self._go_over(Engine(config, older=self.engine, scanners=scanners))
+            await self._jails.narrow(config)
+            changed = sorted(name for name, spec in config.jails.items() if spec != before.jails[name])
+            self._log.info("the journal is read from now on", jails=", ".join(changed))
+
+    def _go_over(self, engine: Engine) -> Engine:
+        """From here on `engine` decides."""
+        self._keeper.engine = self._ledger.engine = engine
+        return engine
 
     async def _switch_on(self, jails: frozenset[str]) -> None:
         await self._jails.switch_on(jails)
@@ -296,7 +325,7 @@ class Daemon:
         """What is wrong with the daemon as a whole."""
         broken = [f"jail {name} is left out: its configuration has problems" for name in self.engine.config.broken]
         store = [] if self._scribe.fault is None else [self._scribe.fault]
-        return [*broken, *self._faults, *store, *self._tail.problems(), *self._reconciler.problems()]
+        return [*broken, *self._faults, *store, *self._sources.problems(), *self._reconciler.problems()]
 
     def in_force(self, ban: Ban) -> bool:
         """Whether the kernel has acknowledged `ban`."""
@@ -351,10 +380,10 @@ class Daemon:
             raise self._refuse(ControlError(f"{reason}; the running configuration was kept", "", EXIT_CONFIG, wrong))
         scanners = await asyncio.to_thread(compile_scanners, config, *self.engine.lanes.known())
         try:
-            await self._jails.change(config)
+            config = await self._jails.change(config)
         except FirewallError as error:
             raise self._refuse(ControlError(f"the firewall refused: {error.message}", error.hint, error.code)) from error
-        self._keeper.engine = self._ledger.engine = engine = Engine(config, older=self.engine, scanners=scanners)
+        engine = self._go_over(Engine(config, older=self.engine, scanners=scanners))
         now = self._clock()
         self._keeper.enact(
             [*self._ledger.unpark(), *engine.drop_jails(now), *engine.drop_ignored(now), *engine.follow_enforce(now)]
@@ -442,7 +471,7 @@ class Daemon:
 
     def _read_rooms(self) -> Iterable[Reading]:
         return chain(
-            read_sources(self._tail.sources().values()),
+            read_sources(self._sources.sources().values()),
             read_engine(self.engine),
             read_edges(self._enforcer, self._server, self._output),
             read_reconciler(self._reconciler, self._reporter, self.engine.book),

@@ -48,7 +48,7 @@ class Engine:
     book: Book
     jails: dict[str, Jail]
     lanes: Lanes
-    logs: frozenset[str]
+    patterns: frozenset[str]
     skewed: int
     premature: int
 
@@ -73,7 +73,7 @@ class Engine:
             name: Jail(spec, self._guard(spec), older=before.get(name), journaled=self._journaled)
             for name, spec in config.jails.items()
         }
-        self.logs = config.logs()
+        self.patterns = config.patterns()
         self.lanes = Lanes(config, self.jails, None if older is None else older.lanes, scanners)
         self._due = inf
         self._note_due()

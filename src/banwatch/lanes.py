@@ -142,7 +142,7 @@ def _lenses(config: Config, patterns: Patterns) -> Iterable[tuple[Lens, str]]:
     """Each lens that a source is seen through, with the name of the jail behind it."""
     for spec in config.jails.values():
         for watch in spec.watch:
-            if patterns is None or not patterns.isdisjoint(watch.logs):
+            if patterns is None or not patterns.isdisjoint(watch.patterns):
                 yield lens_of(config, watch), spec.name
 
 

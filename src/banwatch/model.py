@@ -22,6 +22,9 @@ SUCCESS = "success"
 ALLOW = "allow"
 """The reserved jail name under which allowed addresses are kept: their set stands before every jail's."""
 
+JOURNAL = "journal"
+"""The source of chunks from the systemd journal. Its patterns begin with this and a colon, those of files with a slash."""
+
 
 class Position(NamedTuple):
     """
@@ -35,6 +38,7 @@ class Position(NamedTuple):
         head: fingerprint of the first bytes, as many as sources/prints.py says for this offset; empty: not known.
         tail: the same of the last bytes before `offset`.
         at: when it was read.
+        cursor: in the journal, which is no file: the last entry that was handed over; `at` is its time, the numbers are 0.
         older: files, or contents of one, that came before and may have, or get, lines that were not read yet.
     """
 
@@ -44,6 +48,7 @@ class Position(NamedTuple):
     head: str = ""
     tail: str = ""
     at: float = 0.0
+    cursor: str = ""
     older: "tuple[Position, ...]" = ()
 
     def render(self) -> str:
@@ -69,7 +74,7 @@ class Position(NamedTuple):
 
 
 def _is_place(position: Position) -> bool:
-    numbers, texts = (position.device, position.inode, position.offset), (position.head, position.tail)
+    numbers, texts = (position.device, position.inode, position.offset), (position.head, position.tail, position.cursor)
     return (
         all(isinstance(one, int) for one in numbers)
         and all(isinstance(one, str) for one in texts)

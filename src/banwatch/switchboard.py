@@ -13,8 +13,8 @@ from typing import Any
 from banwatch.config.model import Config, JailSpec
 from banwatch.errors import FirewallError
 from banwatch.firewall.base import Firewall
+from banwatch.listening import Sources
 from banwatch.sources.base import SourceState
-from banwatch.sources.tail import Tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +36,28 @@ class Switchboard:
             used. Their bans are not in force; the others' are.
     """
 
-    def __init__(self, firewall: Firewall, tail: Tail, log: Any) -> None:
+    def __init__(self, firewall: Firewall, sources: Sources, log: Any) -> None:
         self.on: frozenset[str] = frozenset()
         self.refused: Mapping[str, str] = {}
         self._firewall = firewall
-        self._tail = tail
+        self._sources = sources
         self._log = log
         self._config: Config
 
-    async def start(self, config: Config, banning: frozenset[str] = frozenset()) -> None:
+    async def start(self, config: Config, banning: frozenset[str] = frozenset()) -> Config:
         """
-        Switch on what has something to do, or has bans: in the kernel, or among `banning`.
+        Switch on what has something to do, or has bans: in the kernel, or among `banning`. The configuration with the
+        alternatives that are read.
 
         Raises:
             FirewallError: sets or rules cannot be laid.
         """
+        await self._sources.follow(config)
+        self._config = config = self._sources.choose(config)
         self.on = self._find(config) | await self._firewall.present(list(config.jails.values())) | banning & config.jails.keys()
-        self._config = config
         await self.lay()
+        await self._sources.follow(config)
+        return config
 
     async def lay(self) -> None:
         """
@@ -69,24 +73,31 @@ class Switchboard:
                 self._log.error("jail is left out of the firewall", jail=name, error=why)
         await self._firewall.setup([spec for spec in specs if spec.name not in self.refused])
 
-    async def change(self, config: Config) -> None:
+    async def narrow(self, config: Config) -> None:
+        """Go over to the same jails with fewer sources."""
+        self._config = config
+        await self._sources.follow(config)
+
+    async def change(self, config: Config) -> Config:
         """
-        Go over to the jails of another configuration; those that were on stay so.
+        Go over to the jails of another configuration, which comes back as from start(); those that were on stay so.
 
         Raises:
             FirewallError: sets or rules cannot be laid; what was before is laid again, as well as it goes.
         """
-        await self._tail.set_patterns(self._config.logs() | config.logs())
+        await self._sources.follow(self._config, config)
+        config = self._sources.choose(config)
         on = self._find(config) | (self.on & config.jails.keys())
         try:
             await self._firewall.setup([spec for name, spec in config.jails.items() if name in on])
         except FirewallError:
             with suppress(FirewallError):  # the first error is the one to be told
                 await self.lay()
-            await self._tail.set_patterns(self._config.logs())
+            await self._sources.follow(self._config)
             raise
         self.on, self._config, self.refused = on, config, {}
-        await self._tail.set_patterns(config.logs())
+        await self._sources.follow(config)
+        return config
 
     async def switch_on(self, jails: frozenset[str]) -> None:
         """Give jails that were off what they need, before their first ban; what fails is told, and tried again with the ban."""
@@ -123,14 +134,14 @@ class Switchboard:
 
     def _find(self, config: Config) -> frozenset[str]:
         there = frozenset(
-            pattern for source in self._tail.sources().values() if not source.missing for pattern in source.patterns
+            pattern for source in self._sources.sources().values() if not source.missing for pattern in source.patterns
         )
         return frozenset(
             name
             for name, spec in config.jails.items()
-            if spec.enabled != "auto" or not spec.watch or any(not there.isdisjoint(watch.logs) for watch in spec.watch)
+            if spec.enabled != "auto" or not spec.watch or any(not there.isdisjoint(watch.patterns) for watch in spec.watch)
         )
 
     def _sources_of(self, spec: JailSpec) -> list[SourceState]:
-        patterns = {pattern for watch in spec.watch for pattern in watch.logs}
-        return [source for source in self._tail.sources().values() if not patterns.isdisjoint(source.patterns)]
+        patterns = {pattern for watch in spec.watch for pattern in watch.patterns}
+        return [source for source in self._sources.sources().values() if not patterns.isdisjoint(source.patterns)]

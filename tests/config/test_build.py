@@ -20,7 +20,7 @@ from banwatch.config.model import (
 )
 from banwatch.config.problem import render_problem
 from banwatch.config.read import Reader
-from banwatch.config.tree import compose
+from banwatch.config.tree import Entry, Table, compose, merge
 
 KINDS = {"svc": frozenset({"auth", "scan"}), "web": frozenset({"spam"})}
 NOWHERE = Mark("x.yaml", 0)
@@ -117,6 +117,33 @@ def test_bantime_falls_back(rule, own, defaults, bantime):
     assert jail(text, Defaults(None, defaults))[0].rules[0].bantime == bantime
 
 
+def test_a_match_that_anybody_can_meet():
+    """It is warned about: identifier and name of a process are what its owner says."""
+    text = "watch:\n  svc:\n    journal: [_UID=0, A=b _COMM=x, _TRANSPORT=kernel]\n" + RULE
+    note = "anybody on this host can write such entries: a word like _UID=0 or _SYSTEMD_UNIT=… is missing"
+    assert jail(text)[1] == [f"x.yaml:3: warning: j.watch.svc.journal[1]: {note}"]
+
+
+@pytest.mark.parametrize(
+    ("logs", "journal", "own"),
+    [
+        ("jails.d/a.yaml", "/shipped/a.yaml", True),
+        ("/shipped/a.yaml", "/shipped/a.yaml", False),
+        ("/shipped/a.yaml", "jails.d/a.yaml", False),
+        ("jails.d/a.yaml", "jails.d/a.yaml", False),
+        ("jails.d/a.yaml", None, False),
+    ],
+)
+def test_logs_of_ones_own(logs, journal, own):
+    """Who says where the logs are, and nothing about the journal, has meant the logs."""
+    reader = Reader(jail="j")
+    shipped, _ = compose(f"svc: {{{'journal: [_UID=0]' if journal else ''}}}", journal or "/shipped/a.yaml")
+    dropped, _ = compose("svc: {logs: [/x]}", logs)
+    merged = Table({"watch": Entry(NOWHERE, merge(shipped, dropped)), **compose(RULE, "x.yaml")[0].entries}, NOWHERE)
+    spec = build_jail(reader, "j", merged, NOWHERE, Defaults(), KINDS)
+    assert [watch.own_logs for watch in spec.watch] == [own]
+
+
 def test_limit_falls_back():
     """A rule without a limit takes the default one, if there is one."""
     text = f"{WATCH}rules:\n  ip: {{count: [auth], by: ip}}\n"
@@ -130,15 +157,19 @@ def test_limit_falls_back():
         (RULE, "x.yaml:1: j.watch: expected something to watch, because there are rules, got nothing"),
         (
             "watch:\n  svc: {}\n" + RULE,
-            "x.yaml:2: j.watch.svc.logs: expected at least one path (the journal is not read yet), got nothing",
+            "x.yaml:2: j.watch.svc.logs: expected at least one path, got nothing",
         ),
         (
-            "watch:\n  svc:\n    journal: [a=b]\n    logs: []\n" + RULE,
-            "x.yaml:4: j.watch.svc.logs: expected at least one path (the journal is not read yet), got nothing",
+            "watch:\n  svc:\n    journal: [_UID=0]\n    logs: []\n    source: logs\n" + RULE,
+            "x.yaml:4: j.watch.svc.logs: expected at least one path, got nothing",
         ),
         (
             "watch: {svc: {logs: [/x], source: journal}}\n" + RULE,
-            'x.yaml:1: j.watch.svc.source: expected auto or logs (the journal is not read yet), got "journal"',
+            "x.yaml:1: j.watch.svc.journal: expected at least one match, got nothing",
+        ),
+        (
+            "watch: {svc: {journal: [sshd]}}\n" + RULE,
+            'x.yaml:1: j.watch.svc.journal[0]: expected words like SYSLOG_IDENTIFIER=sshd _UID=0, each field once, got "sshd"',
         ),
         ("watch:\n  scv: {logs: [/x]}\n" + RULE, "x.yaml:2: j.watch.scv: no filter is named scv; did you mean svc?"),
         (

@@ -33,6 +33,12 @@ from banwatch.model import KINDS
 
 _NOT_COMPARED = {"log", "why"}
 
+TRUSTED = (
+    "_UID=", "_GID=", "_EXE=", "_SYSTEMD_UNIT=", "_SYSTEMD_CGROUP=", "_SYSTEMD_SLICE=", "_SELINUX_CONTEXT=",
+    "_TRANSPORT=kernel", "_TRANSPORT=audit", "_TRANSPORT=driver",
+)  # fmt: skip
+"""What journald knows of a process and nobody can choose for himself; a _COMM anybody can. systemd.journal-fields(7)."""
+
 
 class Defaults(NamedTuple):
     """`defaults` of banwatch.yaml, for jails that say nothing themselves."""
@@ -116,10 +122,27 @@ def _watches(reader: Reader, written: Mapping[str, Any], filters: Mapping[str, f
             near = difflib.get_close_matches(chosen, filters, 1)
             note = f"no filter is named {chosen}; did you mean {near[0]}?" if near else ""
             reader.complain(_mark(reader, path, "filter"), path, f"a filter ({', '.join(sorted(filters))})", chosen, note)
-        if values.get("logs") == ():
-            expected = "at least one path (the journal is not read yet)"
-            reader.complain(_mark(reader, path, "logs"), f"{path}.logs", expected, "")
-        yield Watch(filter=chosen, **values)
+        _check_sources(reader, path, values)
+        yield Watch(filter=chosen, own_logs=_has_own_logs(reader, path), **values)
+
+
+def _check_sources(reader: Reader, path: str, values: Mapping[str, Any]) -> None:
+    logs, journal, source = values.get("logs"), values.get("journal"), values.get("source")
+    if logs == () and (journal == () or source == "logs"):
+        reader.complain(_mark(reader, path, "logs"), f"{path}.logs", "at least one path", "")
+    elif journal == () and source == "journal":
+        reader.complain(_mark(reader, path, "journal"), f"{path}.journal", "at least one match", "")
+    for index, item in enumerate(journal or ()):
+        if not any(word.startswith(TRUSTED) for word in item.split()):
+            note = "anybody on this host can write such entries: a word like _UID=0 or _SYSTEMD_UNIT=… is missing"
+            mark = _mark(reader, path, "journal")
+            reader.complain(mark, f"{path}.journal[{index}]", "a field that journald sets", item, note, warning=True)
+
+
+def _has_own_logs(reader: Reader, path: str) -> bool:
+    """Whether a drop-in says where the logs are, and what is said about the journal is shipped."""
+    logs, journal = reader.marks.get(f"{path}.logs"), reader.marks.get(f"{path}.journal")
+    return logs is not None and journal is not None and journal.file.startswith("/") and not logs.file.startswith("/")
 
 
 def _rules(

@@ -67,8 +67,10 @@ def read_listening(tables: Path = Path("/proc/net")) -> Listening:
 
 
 def _is_on(spec: JailSpec) -> bool:
+    if spec.enabled == "true" or any(watch.journal and not watch.logs for watch in spec.watch):
+        return True
     paths = (path for watch in spec.watch for path in watch.logs)
-    return spec.enabled == "true" or any(any(Path("/").glob(path.lstrip("/"))) for path in paths)
+    return any(any(Path("/").glob(path.lstrip("/"))) for path in paths)
 
 
 def _is_served(spec: JailSpec, served: Listening) -> bool:

@@ -21,11 +21,13 @@ SET = "the stem of existing sets: 1 to 29 of letters, digits, _ . : and -, not b
 LOOPBACK = 'a loopback address like "127.0.0.1"'
 REGEX = "a regex in single quotes"
 FIELD = "a field like status or request.remote_ip"
+MATCH = "words like SYSLOG_IDENTIFIER=sshd _UID=0, each field once"
 
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_.-]{1,64}")
 _SET = re.compile(r"(?!-)[A-Za-z0-9_.:-]{1,29}")
 _INTERFACE = re.compile(r"(?!-)[A-Za-z0-9_.:@-]{1,15}\+?")
 _GROUP = re.compile(r"(?!-)[A-Za-z0-9_.-]{1,32}")
+_MATCH = re.compile(r"(_?[A-Z][A-Z0-9_]{0,62})=[!-~]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 Parse = Callable[[str], object]
@@ -140,6 +142,16 @@ def parse_path(text: str) -> str:
     if not text.startswith("/") or text.endswith("/") or "\0" in text:
         raise UnfitError(ABSOLUTE, text)
     return text
+
+
+def parse_match(text: str) -> str:
+    """A journal match: FIELD=value, or several, which all have to hold. What a word cannot hold is written as \\xHH in it."""
+    words = text.split()
+    found = [_MATCH.fullmatch(word) for word in words]
+    fields = {word[1] for word in found if word is not None}
+    if not words or len(fields) != len(words):
+        raise UnfitError(MATCH, text)
+    return " ".join(words)
 
 
 def parse_log_to(text: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from banwatch.model import By
+from banwatch.model import JOURNAL, By
 
 if TYPE_CHECKING:
     from banwatch.filter.match import Filter
@@ -77,7 +77,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """One service that a jail watches: the filter and where its lines are."""
+    """
+    One service that a jail watches: the filter and where its lines are.
+
+    Args:
+        logs, journal: alternatives; choice.py takes away the one that is not read.
+        own_logs: the operator says where the logs are and nothing about the journal, so that logs go first.
+    """
 
     filter: str
     logs: tuple[str, ...] = ()
@@ -85,6 +91,12 @@ class Watch:
     source: Wanted = "auto"
     timezone: str | None = None
     encoding: str = "utf-8"
+    own_logs: bool = False
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """What chunks for this watch are marked with: paths and globs, and journal matches as "journal:A=b+C=d"."""
+        return *self.logs, *(f"{JOURNAL}:{'+'.join(item.split())}" for item in self.journal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,9 +234,13 @@ class Config:
     unusable: str | None = None
     compiled: Mapping[str, "Filter"] = field(default_factory=dict, compare=False)
 
-    def logs(self) -> frozenset[str]:
-        """Every path and glob that some jail watches."""
-        return frozenset(log for spec in self.jails.values() for watch in spec.watch for log in watch.logs)
+    def patterns(self) -> frozenset[str]:
+        """Every path, glob and journal match that some jail watches."""
+        return frozenset(pattern for spec in self.jails.values() for watch in spec.watch for pattern in watch.patterns)
+
+    def lookback(self) -> float:
+        """The longest findtime."""
+        return max((rule.limit.findtime for spec in self.jails.values() for rule in spec.rules), default=0.0)
 
     def problems_of(self, jail: str) -> tuple[Problem, ...]:
         """What is wrong with one jail, its filters included, and what it is warned about."""

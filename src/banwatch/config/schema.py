@@ -136,11 +136,15 @@ WATCH = Fields(
             default=(),
         ),
         "journal": Key(
-            Many(_TEXT, "a list like ['SYSLOG_IDENTIFIER=sshd _UID=0']", empty=True),
-            "journal matches: the words of one item all hold, any item does. The journal is not read yet: `logs` are",
+            Many(Scalar(to.MATCH, to.parse_match), "a list like ['SYSLOG_IDENTIFIER=sshd _UID=0']", empty=True),
+            "matches of the systemd journal: the words of one item all hold, any item does",
             default=(),
         ),
-        "source": Key(_choice("auto", "logs", but="the journal is not read yet"), "which of the two is read", default="auto"),
+        "source": Key(
+            _choice("auto", "journal", "logs"),
+            "which of the two is read; `auto`: the journal if it can be read and has entries of the service, else the logs",
+            default="auto",
+        ),
         "timezone": Key(Scalar(to.ZONE, to.parse_zone), "of dates that name none", without="this system's"),
         "encoding": Key(Scalar(to.ENCODING, to.parse_encoding), "of the lines", default="utf-8"),
     },
