@@ -107,7 +107,7 @@ class Journal:
         self._lines = LineMaker()
         self._held: set[str] = set()
         self._counters: dict[str, Counters] = {}
-        self._open = self._stale = self._rested = False
+        self._open = self._stale = self._rested = self._has_begun = False
         self._exhausted = True
         self._failures, self._retry = 0, 0.0
         self._error: str | None = None
@@ -154,7 +154,8 @@ class Journal:
         before, self._patterns, self._lookback = self._patterns, frozenset(patterns), lookback
         if not self._open or before == self._patterns:
             return
-        new = self._patterns - before
+        # What an earlier life followed is not known; what is followed first goes on where it ended.
+        new = self._patterns - before if self._has_begun else frozenset()
         self._begin()
         if new and self._main is not None and self._position.cursor:
             try:
@@ -182,6 +183,7 @@ class Journal:
         self._close()
         if not self._patterns:
             return
+        self._has_begun = True
         self.fault = self._error = None
         try:
             if not is_there(self._directory):
