@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.journals import SSHD as BY_SSHD
 
 from banwatch.config.paths import shipped_dir
 from banwatch.firewall.base import MARKS
@@ -704,3 +705,82 @@ def test_a_book_goes_to_another_host(start, home):
         assert first.client("import", str(home / form)).stdout == "2 imported, 0 known already, 0 over by now\n"
         assert set(remembered(first)) == {"203.0.113.9", "2001:db8::/48"}
         assert list(entries()) == ["203.0.113.9"]
+
+
+def rewrite(home, old, new):
+    path = home / "jails.d" / "sshd.yaml"
+    path.write_text(path.read_text().replace(old, new))
+
+
+def configure_journal(home):
+    """The jail of sshd may read the journal as well as its log."""
+    rewrite(home, "logs:", "journal: ['SYSLOG_IDENTIFIER=sshd _UID=0'], logs:")
+
+
+@pytest.fixture
+def host_journal(tmp_path, journal):
+    """The journal of a host of its own, and the command that runs others on that host."""
+    machine = Path("/etc/machine-id").read_text().strip() if Path("/etc/machine-id").exists() else ""
+    if not machine:
+        pytest.skip("no /etc/machine-id")
+    journal.path = tmp_path / "var" / "journal" / machine / "system.journal"
+    journal.path.parent.mkdir(parents=True)
+    hide = f'mkdir -p /run/log && mount -t tmpfs none /run/log && mount --bind {tmp_path}/var /var/log && exec "$@"'
+    return journal, ("unshare", "--mount", "sh", "-c", hide, "-")
+
+
+def failure(address):
+    return f"Failed password for root from {address} port 42 ssh2"
+
+
+def test_the_journal_bans(start, home, host_journal):
+    """What journald knows of the writer decides, whatever the entry says; the log beside it is not read."""
+    journal, wrap = host_journal
+    configure_journal(home)
+    journal.write("Server listening on 0.0.0.0 port 22.", failure("198.51.100.5"), **BY_SSHD)
+    daemon = start(wrap=wrap)
+    daemon.write(*["198.51.100.6"] * 3)
+    journal.write(*[failure("198.51.100.7")] * 3, **BY_SSHD | {"_UID": "1000"})
+    journal.write(*[failure("198.51.100.8")] * 3, **BY_SSHD)
+    daemon.await_line(r"Ban 198\.51\.100\.8$")
+    journal.write(*[failure("198.51.100.5")] * 2, **BY_SSHD)
+    daemon.await_line(r"Ban 198\.51\.100\.5$")
+    assert set(entries()) == {"198.51.100.5", "198.51.100.8"}
+    status = daemon.client("status", "sshd")
+    assert "File list:\tjournal:SYSLOG_IDENTIFIER=sshd+_UID=0\n" in status.stdout
+    assert status.stderr == ""
+
+
+def test_the_first_entry_takes_over(start, home, host_journal):
+    """While the journal has nothing of the service its log counts; from the first entry on the journal does."""
+    journal, wrap = host_journal
+    configure_journal(home)
+    daemon = start(wrap=wrap)
+    daemon.write(*["198.51.100.6"] * 3)
+    daemon.await_line(r"Ban 198\.51\.100\.6$")
+    assert f"File list:\t{home}/auth.log\n" in daemon.client("status", "sshd").stdout
+    journal.write(*[failure("198.51.100.8")] * 3, **BY_SSHD)
+    assert "jails=sshd" in daemon.await_line("the journal is read from now on")
+    daemon.await_line(r"Ban 198\.51\.100\.8$")
+    assert "File list:\tjournal:SYSLOG_IDENTIFIER=sshd+_UID=0\n" in daemon.client("status", "sshd").stdout
+    rewrite(home, "logs:", "source: logs, logs:")
+    assert daemon.client("reload").returncode == 0
+    assert f"File list:\t{home}/auth.log\n" in daemon.client("status", "sshd").stdout
+
+
+def test_a_journal_without_rights(start, home, host_journal):
+    """The log and `status` say so, with what to do, and the log files are read."""
+    journal, wrap = host_journal
+    configure_journal(home)
+    journal.write("x", **BY_SSHD)
+    journal.path.chmod(0o600)
+    for directory in (home, *home.parents[:2], journal.path.parents[1], journal.path.parent):
+        directory.chmod(0o777)
+    daemon = start("--dry-run", wrap=(*wrap, "setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=-all"))
+    line = daemon.await_line("the journal is not read: permission denied")
+    assert "systemd-journal" in line
+    daemon.write(*["198.51.100.6"] * 3)
+    daemon.await_line(r"Would ban 198\.51\.100\.6$")
+    status = daemon.client("status", "sshd")
+    assert f"File list:\t{home}/auth.log\n" in status.stdout
+    assert "degraded: the journal is not read: permission denied (add the daemon's user to" in status.stderr
