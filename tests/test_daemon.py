@@ -768,6 +768,24 @@ def test_the_first_entry_takes_over(start, home, host_journal):
     assert f"File list:\t{home}/auth.log\n" in daemon.client("status", "sshd").stdout
 
 
+def test_a_host_without_log_files(start, home, host_journal):
+    """As shipped, sshd's jail is off until the journal tells of an sshd, and on then; at the next start it is on at once."""
+    journal, wrap = host_journal
+    (home / "jails.d" / "sshd.yaml").unlink()
+    (home / "banwatch.yaml").write_text("metrics: {port: 0}\n")
+    daemon = start(wrap=wrap)
+    assert daemon.await_line("protecting this host").count("sshd") == 0
+    journal.write("Server listening on 0.0.0.0 port 22.", **BY_SSHD)
+    daemon.await_line("jails are on now.*sshd")
+    journal.write(*[failure("198.51.100.8")] * 3, **BY_SSHD | {"SYSLOG_IDENTIFIER": "sshd-session"})
+    daemon.await_line(r"Ban 198\.51\.100\.8$")
+    daemon.client("stop", "--flush")
+    assert daemon.wait() == 0
+    daemon = start(wrap=wrap)
+    assert "sshd" in daemon.await_line("protecting this host")
+    daemon.await_line(r"Ban 198\.51\.100\.8$")
+
+
 def test_a_journal_without_rights(start, home, host_journal):
     """The log and `status` say so, with what to do, and the log files are read."""
     journal, wrap = host_journal

@@ -1,6 +1,7 @@
 """journal.py with real journal files."""
 
 import asyncio
+import errno
 import time
 
 import pytest
@@ -161,6 +162,41 @@ async def test_rotation(journal):
         journal.write("4", **SSHD)
         assert (await take(reader, 1))[0] == ["sshd[812]: 4"]
         assert await is_at_end(reader)
+
+
+async def test_damaged_files(journal):
+    """What is broken is passed over, the rest is read."""
+    journal.write("1", **SSHD)
+    journal.path.with_name("system@2.journal").write_bytes(b"LPKSHHRH" + bytes(5000))
+    journal.path.with_name("system@3.journal").write_bytes(journal.path.read_bytes()[:70_000])
+    journal.path.with_name("system@4.journal").touch()
+    async with follow(journal) as reader:
+        assert (await take(reader, 1))[0] == ["sshd[812]: 1"]
+        journal.write("2", **SSHD)
+        assert (await take(reader, 1))[0] == ["sshd[812]: 2"]
+        assert reader.problems() == []
+
+
+async def test_a_library_that_fails(journal, monkeypatch):
+    """It is told while it lasts, and all is opened again after a while, at the same place."""
+    journal.write("1", **SSHD)
+    monkeypatch.setattr("banwatch.sources.journal.RETRY_SECONDS", 0.01)
+    async with follow(journal) as reader:
+        assert (await take(reader, 1))[0] == ["sshd[812]: 1"]
+        with monkeypatch.context() as patch:
+            patch.setattr("banwatch.sources.journal_library.Handle.next", fail)
+            journal.write("2", **SSHD)
+            assert await is_at_end(reader)
+            state = reader.sources()[SSHD_PATTERN]
+            assert (state.opened, state.error) == (False, "the journal cannot be read: Input/output error")
+            assert state.counters.errors >= 1
+            assert reader.holds(SSHD_PATTERN) is None
+        assert (await take(reader, 1))[0] == ["sshd[812]: 2"]
+        assert reader.sources()[SSHD_PATTERN].error is None
+
+
+def fail(*_):
+    raise OSError(errno.EIO, "no")
 
 
 async def test_files_that_come_later(journal):

@@ -85,6 +85,7 @@ class Handle:
 
     def __init__(self, library: Library, directory: Path | None, longest: int) -> None:
         self._library = library
+        self._get_data = library.get_data
         self._longest = longest
         self._pointer, self._length, self._number = ctypes.c_void_p(), ctypes.c_size_t(), ctypes.c_uint64()
         self._at_pointer, self._at_length = ctypes.byref(self._pointer), ctypes.byref(self._length)
@@ -155,13 +156,14 @@ class Handle:
 
     def value(self, field: bytes) -> bytes | None:
         """The value of a field of this entry, its first if there are several; None without one."""
-        code = self._library.get_data(self._handle, field, self._at_pointer, self._at_length)
+        code = self._get_data(self._handle, field, self._at_pointer, self._at_length)
         if code:
             if code in (-errno.ENOENT, -errno.E2BIG, -errno.ENOBUFS):
                 return None
             self._check(code)
-        prefix = len(field) + 1
-        return ctypes.string_at(self._pointer.value or 0, min(self._length.value, prefix + self._longest))[prefix:]
+        name = len(field) + 1
+        size = self._length.value - name
+        return ctypes.string_at((self._pointer.value or 0) + name, size if size < self._longest else self._longest)
 
     def time(self) -> int:
         """When journald got this entry, in microseconds."""

@@ -5,7 +5,7 @@ One handle reads for all watches: it sees what any pattern matches, and whom an 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from banwatch.model import JOURNAL
@@ -41,15 +41,14 @@ class Matches:
         self.fields = tuple(field.encode() for field in sorted({field for _, words in self._items for field in words}))
         self._known: dict[tuple[bytes | None, ...], frozenset[str]] = {}
 
-    def of(self, values: Sequence[bytes | None]) -> frozenset[str]:
+    def of(self, values: tuple[bytes | None, ...]) -> frozenset[str]:
         """The patterns that match an entry whose `fields` have these values."""
-        key = tuple(values)
-        found = self._known.get(key)
+        found = self._known.get(values)
         if found is None:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            entry = dict(zip((field.decode() for field in self.fields), key, strict=True))
-            found = self._known[key] = frozenset(
+            entry = dict(zip((field.decode() for field in self.fields), values, strict=True))
+            found = self._known[values] = frozenset(
                 pattern for pattern, words in self._items if all(entry[field] == value for field, value in words.items())
             )
         return found
