@@ -66,7 +66,7 @@ def test_a_drop_in_is_right(tmp_path):
 
 
 def is_filter(example):
-    return bool(yaml.safe_load(example).keys() & {"failregex", "failfields"})
+    return bool(yaml.safe_load(example).keys() & {"failregex", "failfields", "hintregex"})
 
 
 def dialogues():
