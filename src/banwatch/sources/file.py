@@ -86,6 +86,7 @@ class LogFile(OpenFile):
         self._hole = False
         self._is_catching_up = stood > 0
         self._past: tuple[Position, ...] = ()
+        self._places: tuple[Position, ...] = ()
         self.traces: tuple[Trace, ...] = (Trace(),)
         self._begin(offset)
 
@@ -122,11 +123,16 @@ class LogFile(OpenFile):
 
     def places(self) -> tuple[Position, ...]:
         """What has to be remembered of it: the content before the last truncation, and the one of now if it was begun."""
-        at = self.position
+        at, told = self.position, self._places
         if not at:
             return self._past
-        head = fingerprint(self.traces[0].head[: known(at)])
-        return (*self._past, Position(*self.identity, at, head, fingerprint(self._before), self.read_at))
+        if told and told[-1].offset == at and told[-1].at == self.read_at:  # a rotated file is asked with each chunk of the next
+            return told
+        # A short file has a new head with each line; a longer one is asked for the head that it has already.
+        head = told[-1].head if told and told[-1].offset >= KNOWN else fingerprint(self.traces[0].head[: known(at)])
+        place = Position(self.identity.device, self.identity.inode, at, head, fingerprint(self._before), self.read_at)
+        self._places = (*self._past, place)
+        return self._places
 
     def fits(self, place: Position) -> bool:
         """Whether it has what was read up to there; of a place without fingerprints only that it is long enough."""
@@ -225,6 +231,7 @@ class LogFile(OpenFile):
 
     def _begin(self, offset: int, *, inside: bool = False) -> None:
         self.more = True
+        self._places = ()
         self._cutter = Cutter(offset, inside=inside)
         size = known(offset)
         self._before = self.peek(offset - size, size)
