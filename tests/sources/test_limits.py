@@ -2,7 +2,11 @@
 
 import errno
 import os
+import re
 import resource
+import shutil
+import subprocess
+import sys
 import tracemalloc
 
 import pytest
@@ -33,6 +37,51 @@ async def test_no_watches_left(log, follow, hand, append):
         log.rename(f"{log}.1")
         append(log, b"two\n")
         assert await reader.lines(1) == [b"two\n"]
+
+
+FEW_WATCHES = """
+import asyncio, sys
+from pathlib import Path
+from banwatch.sources.tail import Tail
+from banwatch.sources.turns import Patience
+
+async def main(directory):
+    names = ["a.log", "b.log", "c.log", "d.log"]
+    for name in names:
+        (directory / name).touch()
+    lines = []
+    async with Tail([str(directory / "*.log")], patience=Patience(every=0.02)) as tail:
+        for name in names:
+            with (directory / name).open("a") as file:
+                file.write(name + "\\n")
+        while len(lines) < len(names):
+            lines += (await anext(tail)).data.decode().split()
+        print(*sorted(lines), *tail.problems(), sep="\\n")
+
+Path("/proc/sys/user/max_inotify_watches").write_text(sys.argv[2])
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+def test_the_kernel_gives_few_watches(tmp_path):
+    """In a user namespace with one watch too few: every file is heard, and status says how many are polled."""
+    unshare = ("unshare", "--user", "--map-root-user")
+    if shutil.which("unshare") is None or subprocess.run((*unshare, "true"), capture_output=True, check=False).returncode:
+        pytest.skip("no user namespaces are allowed here")
+    done = subprocess.run(
+        (*unshare, sys.executable, "-c", FEW_WATCHES, str(tmp_path), str(len(tmp_path.parts) + 3)),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    *lines, problem = done.stdout.splitlines()
+    assert lines == ["a.log", "b.log", "c.log", "d.log"]
+    assert re.fullmatch(
+        r"1 log file: cannot be watched: no space left on device \(errno 28\); looked at every 0.02 s; "
+        r"raise fs.inotify.max_user_watches",
+        problem,
+    )
 
 
 async def test_watches_are_asked_for_again(log, follow, hand, append, idle):
