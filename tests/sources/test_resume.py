@@ -248,7 +248,8 @@ async def live(world: World, acts: list[tuple[str, int]]) -> None:
         done = getattr(world, name)(number)
         if done is not None:
             await done
-        world.notice()
+        if name != "rotate" or number > 2:  # several rotations may come before he looks
+            world.notice()
     await world.end()
 
 

@@ -1,5 +1,7 @@
 """Rotation by rename: each line once, the rest of the old file before the new one."""
 
+import gzip
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +52,27 @@ async def test_several_rotations_at_once(log, follow, append):
             log.replace(f"{log}.1")
             append(log, number)
         assert sorted(await reader.lines(3)) == [b"one\n", b"three\n", b"two\n"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_a_file_that_came_and_went_unseen(log, follow, hand, append, packed):
+    """It is found by its name, and read in its place; what only looks newer is not."""
+    append(log.with_name("a.log.1"), b"very old\n")
+    os.utime(log.with_name("a.log.1"), (1000, 1000))
+    async with follow(log, waker=hand) as reader:
+        append(log, b"one\n")
+        hand.wrote(log)
+        assert await reader.lines(1) == [b"one\n"]
+        append(log, b"two\n")
+        log.rename(f"{log}.4")
+        append(log.with_name("a.log.3"), b"three\n")
+        append(log.with_name("a.log.2"), b"four\n")
+        if packed:
+            log.with_name("a.log.2.gz").write_bytes(gzip.compress(b"four\n"))
+            log.with_name("a.log.2").unlink()
+        append(log, b"five\n")
+        hand.changed(log)
+        assert await reader.lines(4) == [b"two\n", b"three\n", b"four\n", b"five\n"]
 
 
 async def test_rotation_within_a_glob(tmp_path, log, follow, append):

@@ -226,6 +226,8 @@ class Catalogue:
         followed.file.counters.rotations += 1
         if is_new:  # two files that swap their names would wait for each other for ever
             followed.wait_for(old)
+            if old.retired and followed not in self._stood:
+                yield from self._rest.between(old, followed, followed.patterns)
         yield old
         for other in self._handles.files.values():
             if other.retired and other is not old and path in other.paths:

@@ -21,6 +21,10 @@ Stood = Mapping[Followed, Position | None]
 """Files that stood there when they were found, each with the place where it was left, if it was read before."""
 
 
+RECENT = 60.0
+"""Seconds before the last reading of a log within which the file that came next was not written yet."""
+
+
 class Rest:
     """
     Opens what was rotated away while nobody read.
@@ -69,6 +73,23 @@ class Rest:
                     leads.setdefault(source, chain[-1])
                 rest += chain
         return rest
+
+    def between(self, old: Followed, new: Followed, patterns: frozenset[str]) -> list[Followed]:
+        """
+        Follow the files that came and were rotated away after the old one and before the new one, without being seen.
+
+        Their names alone are not believed: somebody may have given the old one a name that makes others look newer.
+        """
+        files = Siblings().find((*new.paths, new.file.path))
+        at = next((number for number, one in enumerate(files) if one.identity == old.file.identity), len(files))
+        since = (old.file.read_at - RECENT) * 1e9
+        unseen = [one for one in files[at + 1 :] if one.identity not in self._handles.files and one.written > since]
+        chain = [one for file in unseen if (one := self._open(Step(file, None), new.source, patterns, {})) is not None]
+        for before, after in pairwise((old, *chain, new)):
+            after.wait_for(before)
+        for one in (old, *chain[:-1]) if chain else ():
+            one.superseded = one.retired
+        return chain
 
     def _follow(
         self,
