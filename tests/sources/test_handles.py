@@ -1,6 +1,7 @@
 """Open files and their watches."""
 
 import errno
+from itertools import pairwise
 
 import pytest
 
@@ -82,6 +83,20 @@ def test_nobody_waits_for_a_file_that_is_closed(handles, follow_one):
     handles.drop(two)
     one.wait_for(two)
     assert (one.waits_for, two.heirs) == (set(), [])
+
+
+def test_nobody_waits_in_a_circle(follow_one):
+    """However long the row of those that wait is."""
+    row = [follow_one(str(number)) for number in range(2000)]
+    for before, after in pairwise(row):
+        after.wait_for(before)
+    row[0].wait_for(row[-1])
+    row[0].wait_for(row[0])
+    assert row[0].waits_for == set()
+    assert row[-1].awaits(row[0])
+    assert not row[0].awaits(row[-1])
+    row[-1].wait_for(row[0])
+    assert row[-1].waits_for == {row[-2], row[0]}
 
 
 def test_former_patterns_belong_to_it(follow_one):

@@ -62,6 +62,7 @@ class Catalogue:
         """
         before, known = self.absent, set(self._handles.files.values())
         self.directories.begin()
+        self._rest.begin()
         sightings, self.absent = find_files(patterns, self.directories.want)
         named: dict[Followed, Paths] = {}
         self._stood = {}

@@ -101,7 +101,7 @@ class Followed:
 
     def wait_for(self, other: "Followed") -> None:
         """Have the rest of the other one read first, if that does not wait for this one."""
-        if other.file.is_open and not other.awaits(self):
+        if other.file.is_open and not (self.heirs and other.awaits(self)):
             self.waits_for.add(other)
             other.heirs.append(self)
 
@@ -112,7 +112,12 @@ class Followed:
 
     def awaits(self, other: "Followed") -> bool:
         """Whether it is the other one, or waits for it, or for one that does."""
-        return self is other or any(one.awaits(other) for one in self.waits_for)
+        left, seen = [self], {self}
+        while left and other not in seen:
+            news = left.pop().waits_for - seen
+            seen |= news
+            left += news
+        return other in seen
 
 
 class Handles:

@@ -39,6 +39,11 @@ class Rest:
         self._memory = memory
         self._count = count
         self._last_packed: Followed | None = None
+        self._siblings = Siblings()
+
+    def begin(self) -> None:
+        """A new look: names may have changed."""
+        self._siblings = Siblings()
 
     def follow(self, stood: Stood, new: frozenset[str], leads: dict[str, Followed]) -> list[Followed]:
         """
@@ -49,13 +54,13 @@ class Rest:
             leads: path → the file it leads to; a path that leads nowhere now gets the last that it led to.
         Returns: what has something unread; no path leads to it, or it is in `stood`.
         """
-        siblings, rest = Siblings(), list[Followed]()
+        rest = list[Followed]()
         logs = self._memory.sources.union(leads)
         for current in stood:
             current.moved = any(not find_logs(path).isdisjoint(logs) for path in current.paths)
             known = (position for path in current.paths if (position := self._memory.position(path)) is not None)
             if (position := next(known, None)) is not None:
-                files = siblings.find((*current.paths, current.file.path))
+                files = self._siblings.find((*current.paths, current.file.path))
                 chain = self._follow(position, files, current.source, current.patterns, current, stood)
                 for before, after in pairwise((*chain, current)):
                     after.wait_for(before)
@@ -65,7 +70,7 @@ class Rest:
         for source in self._memory.sources if new else ():
             patterns = frozenset(pattern for pattern in new if pattern == source or fnmatch.fnmatchcase(source, pattern))
             if patterns and (position := self._memory.position(source)) is not None:
-                chain = self._follow(position, siblings.find((source,)), source, patterns, None, stood)
+                chain = self._follow(position, self._siblings.find((source,)), source, patterns, None, stood)
                 for before, after in pairwise(chain):
                     after.wait_for(before)
                 if chain:
@@ -80,7 +85,7 @@ class Rest:
 
         Their names alone are not believed: somebody may have given the old one a name that makes others look newer.
         """
-        files = Siblings().find((*new.paths, new.file.path))
+        files = self._siblings.find((*new.paths, new.file.path))
         at = next((number for number, one in enumerate(files) if one.identity == old.file.identity), len(files))
         since = (old.file.read_at - RECENT) * 1e9
         unseen = [one for one in files[at + 1 :] if one.identity not in self._handles.files and one.written > since]

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable
 from contextlib import closing, suppress
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from banwatch.errors import SourceError
 from banwatch.model import Position
@@ -18,22 +18,30 @@ from banwatch.sources.prints import KNOWN, fingerprint, known
 from banwatch.sources.rotated import Rotated, arrange, find_bases, split_ending
 from banwatch.sources.unpack import ENDINGS, Unpacked
 
-COMPARED = 16 * 1024 * 1024
+COMPARED = 1024 * 1024
 """How far a packed file is unpacked to compare what stands before a place; further on its first bytes have to do."""
 
 
+class Entry(NamedTuple):
+    """A name that may be that of a rotated file."""
+
+    path: str
+    stamp: str
+    ending: str
+
+
 class Siblings:
-    """Rotated files by the log they are of; each directory is read once."""
+    """Rotated files by the log they are of, at one moment; each directory is read once."""
 
     def __init__(self) -> None:
-        self._directories: dict[str, dict[str, list[Rotated]]] = {}
+        self._directories: dict[str, dict[str, list[Entry]]] = {}
 
     def find(self, paths: Iterable[str]) -> list[Rotated]:
         """Those of a log that has these paths, the oldest first; what cannot be read has none."""
-        found = {one.identity: one for path in paths for one in self._of(PurePath(path))}
-        return arrange(found.values())
+        entries = (entry for path in dict.fromkeys(paths) for entry in self._of(PurePath(path)))
+        return arrange({one.identity: one for entry in entries if (one := _look_at(entry)) is not None}.values())
 
-    def _of(self, path: PurePath) -> list[Rotated]:
+    def _of(self, path: PurePath) -> list[Entry]:
         directory = str(path.parent)
         if directory not in self._directories:
             self._directories[directory] = _read_directory(directory)
@@ -62,21 +70,23 @@ def open_rest(rotated: Rotated, place: Position | None) -> LogFile | PackedFile:
     return plain
 
 
-def _read_directory(directory: str) -> dict[str, list[Rotated]]:
-    found: dict[str, list[Rotated]] = {}
+def _read_directory(directory: str) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {}
     with suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
             ending = split_ending(entry.name)[1]
-            bases = list(find_bases(entry.name))
-            if not bases or (ending and ending not in ENDINGS):
-                continue
-            with suppress(OSError):
-                status = entry.stat(follow_symlinks=False)
-                if stat.S_ISREG(status.st_mode):
-                    for base, stamp in bases:
-                        one = Rotated(entry.path, stamp, ending, identity(status), status.st_mtime_ns, status.st_size)
-                        found.setdefault(base, []).append(one)
+            if not ending or ending in ENDINGS:
+                for base, stamp in find_bases(entry.name):
+                    found.setdefault(base, []).append(Entry(entry.path, stamp, ending))
     return found
+
+
+def _look_at(entry: Entry) -> Rotated | None:
+    with suppress(OSError):
+        status = os.lstat(entry.path)
+        if stat.S_ISREG(status.st_mode):
+            return Rotated(*entry, identity(status), status.st_mtime_ns, status.st_size)
+    return None
 
 
 def _has(rotated: Rotated, place: Position) -> bool:
