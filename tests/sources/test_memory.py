@@ -70,7 +70,7 @@ def test_a_copy_is_known_by_its_content(tmp_path, opened, read):
 def test_a_file_that_went_on_under_another_name_is_as_far_there():
     """The row of its old name was not written anew."""
     then, now = Position(1, 2, 50, "h", "t1", 5.0), Position(1, 2, 90, "h", "t2", 6.0)
-    memory = Memory({"a": then, "a.1": now, "b": Position(1, 3, 9, "x", "x", 9.0, (then,))})
+    memory = Memory({"a": then, "a.1": now, "b": Position(1, 3, 9, "x", "x", 9.0, older=(then,))})
     assert memory.position("a") == now
     assert memory.position("b").older == (now,)
     emptied = Position(1, 2, 300, "other", "t", 4.0)

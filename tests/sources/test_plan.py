@@ -16,7 +16,7 @@ def rotated(name, written=AT - 500, ending=""):
 
 def place(name, offset=50, at=AT, older=()):
     """Where reading had come to in the file of this name."""
-    return Position(1, ord(name), offset, f"head of {name}" if offset else "", "tail", at, older)
+    return Position(1, ord(name), offset, f"head of {name}" if offset else "", "tail", at, older=older)
 
 
 def plan(position, *files, is_current=False):
