@@ -40,8 +40,8 @@ def test_a_copy_gives_what_the_original_does_not_have(tmp_path, log, opened):
     with (tmp_path / "log").open("ab") as file:
         file.write(b"more\n")
     copy = opened(tmp_path / "copy")
-    assert find_begin(copy, find_originals([log]), is_still=False) is None
-    assert find_begin(copy, find_originals([log]), is_still=True) == len(OLD) + 5
+    assert find_begin(copy, find_originals(copy, [log]), is_still=False) is None
+    assert find_begin(copy, find_originals(copy, [log]), is_still=True) == len(OLD) + 5
     copy.seek(len(OLD) + 5)
     assert copy.read(BIG).data == b"and more\n"
 
@@ -54,8 +54,8 @@ def test_a_copy_gives_what_the_original_has_lost(tmp_path, log, opened, noticed)
     (tmp_path / "log").write_bytes(b"new\n")
     if noticed:
         log.read(BIG)
-    assert find_begin(copy, find_originals([log]), is_still=False) is None
-    assert find_begin(copy, find_originals([log]), is_still=True) == len(OLD)
+    assert find_begin(copy, find_originals(copy, [log]), is_still=False) is None
+    assert find_begin(copy, find_originals(copy, [log]), is_still=True) == len(OLD)
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 257, len(OLD) - 1, len(OLD)])
@@ -63,8 +63,8 @@ def test_a_copy_under_way_is_waited_for(tmp_path, log, opened, size):
     """Until it is still: then all it has is in the original."""
     (tmp_path / "copy").write_bytes(OLD[:size])
     copy = opened(tmp_path / "copy")
-    assert find_begin(copy, find_originals([log]), is_still=False) is None
-    assert find_begin(copy, find_originals([log]), is_still=True) == size
+    assert find_begin(copy, find_originals(copy, [log]), is_still=False) is None
+    assert find_begin(copy, find_originals(copy, [log]), is_still=True) == size
 
 
 def test_a_copy_that_lacks_the_last_lines_is_one_all_the_same(tmp_path, log, opened):
@@ -77,8 +77,8 @@ def test_a_copy_that_lacks_the_last_lines_is_one_all_the_same(tmp_path, log, ope
     os.truncate(tmp_path / "log", 0)
     log.read(BIG)
     copy = opened(tmp_path / "copy")
-    assert find_begin(copy, find_originals([log]), is_still=False) is None
-    assert find_begin(copy, find_originals([log]), is_still=True) == len(OLD)
+    assert find_begin(copy, find_originals(copy, [log]), is_still=False) is None
+    assert find_begin(copy, find_originals(copy, [log]), is_still=True) == len(OLD)
 
 
 def test_a_copy_that_was_changed_is_read_from_where_it_differs(tmp_path, log, opened):
@@ -91,7 +91,8 @@ def test_a_copy_that_was_changed_is_read_from_where_it_differs(tmp_path, log, op
     os.truncate(tmp_path / "log", 0)
     log.read(BIG)
     (tmp_path / "copy").write_bytes(OLD + b"x" * 5000 + b"\n" + b"y" * 9000 + b"\n")
-    assert find_begin(opened(tmp_path / "copy"), find_originals([log]), is_still=True) == len(OLD) + 5001
+    new = opened(tmp_path / "copy")
+    assert find_begin(new, find_originals(new, [log]), is_still=True) == len(OLD) + 5001
 
 
 def test_too_little_to_tell_is_no_copy_in_the_end(tmp_path, opened):
@@ -103,15 +104,16 @@ def test_too_little_to_tell_is_no_copy_in_the_end(tmp_path, opened):
     log.read(BIG)
     (tmp_path / "new").write_bytes(OLD[:300])
     new = opened(tmp_path / "new")
-    assert find_begin(new, find_originals([log]), is_still=False) is None
-    assert find_begin(new, find_originals([log]), is_still=True) == 0
+    assert find_begin(new, find_originals(new, [log]), is_still=False) is None
+    assert find_begin(new, find_originals(new, [log]), is_still=True) == 0
 
 
 def test_a_log_that_only_starts_like_another_is_no_copy(tmp_path, log, opened):
     """A banner may be long and the same in every file: what follows it is not."""
     for content in (b"another\n", OLD[:300] + b"other\n", OLD[:-6] + b"other\n", OLD[:-6] + b"other\n" * 9):
         (tmp_path / "new").write_bytes(content)
-        assert find_begin(opened(tmp_path / "new"), find_originals([log]), is_still=False) == 0
+        new = opened(tmp_path / "new")
+        assert find_begin(new, find_originals(new, [log]), is_still=False) == 0
 
 
 def test_a_log_that_only_starts_like_one_that_was_emptied_is_no_copy(tmp_path, log, opened):
@@ -119,14 +121,16 @@ def test_a_log_that_only_starts_like_one_that_was_emptied_is_no_copy(tmp_path, l
     (tmp_path / "new").write_bytes(OLD[:300] + b"other\n" * 200)
     os.truncate(tmp_path / "log", 0)
     log.read(BIG)
-    assert find_begin(opened(tmp_path / "new"), find_originals([log]), is_still=False) == 0
+    new = opened(tmp_path / "new")
+    assert find_begin(new, find_originals(new, [log]), is_still=False) == 0
 
 
 def test_a_log_that_was_not_read_yet_has_no_copy(tmp_path, opened):
     """Both are read, from the start; whichever comes first, there is nothing to tell them apart by."""
     for name in ("a", "b"):
         (tmp_path / name).write_bytes(OLD)
-    assert find_begin(opened(tmp_path / "a"), find_originals([opened(tmp_path / "b")]), is_still=False) == 0
+    new = opened(tmp_path / "a")
+    assert find_begin(new, find_originals(new, [opened(tmp_path / "b")]), is_still=False) == 0
 
 
 def test_short_logs_are_not_compared(tmp_path, opened):
@@ -135,7 +139,8 @@ def test_short_logs_are_not_compared(tmp_path, opened):
         (tmp_path / name).write_bytes(OLD[:255])
     first = opened(tmp_path / "a")
     first.read(BIG)
-    assert find_begin(opened(tmp_path / "b"), find_originals([first]), is_still=False) == 0
+    new = opened(tmp_path / "b")
+    assert find_begin(new, find_originals(new, [first]), is_still=False) == 0
 
 
 async def test_copytruncate_within_a_glob(tmp_path, follow, append):

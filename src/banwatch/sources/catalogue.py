@@ -225,12 +225,13 @@ class Catalogue:
         if old is None or old is followed:
             return
         followed.file.counters.rotations += 1
+        between = list[Followed]()
         if is_new:  # two files that swap their names would wait for each other for ever
             followed.wait_for(old)
             if old.retired and followed not in self._stood:
-                yield from self._rest.between(old, followed, followed.patterns)
-        yield old
+                between = self._rest.between(old, followed, followed.patterns)
+        yield from (old, *between)
         for other in self._handles.files.values():
-            if other.retired and other is not old and path in other.paths:
+            if other.retired and other is not old and other not in between and path in other.paths:
                 other.superseded = True
                 yield other

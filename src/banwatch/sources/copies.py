@@ -27,8 +27,15 @@ class Original(NamedTuple):
             return False
 
 
-def find_originals(others: Iterable[LogFile]) -> list[Original]:
-    return [Original(other, trace) for other in others for trace in other.traces]
+def find_originals(new: LogFile, others: Iterable[LogFile]) -> list[Original]:
+    """Those of which the new file may be, or become, a copy."""
+    head = new.peek(0, KNOWN)
+    return [
+        Original(other, trace)
+        for other in others
+        for trace in other.traces
+        if trace.head.startswith(head) or head.startswith(trace.head)
+    ]
 
 
 def find_begin(new: LogFile, originals: Iterable[Original], *, is_still: bool) -> int | None:

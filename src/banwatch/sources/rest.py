@@ -3,7 +3,9 @@ The unread rest of rotated files: found beside the logs, and followed before the
 """
 
 import fnmatch
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 
 from banwatch.errors import SourceError
@@ -12,6 +14,7 @@ from banwatch.sources.base import Counters
 from banwatch.sources.file import LogFile
 from banwatch.sources.handles import Followed, Handles
 from banwatch.sources.memory import Memory
+from banwatch.sources.opened import identity
 from banwatch.sources.packed import PackedFile
 from banwatch.sources.plan import Step, plan_rest
 from banwatch.sources.rotated import Rotated, find_logs
@@ -85,6 +88,8 @@ class Rest:
 
         Their names alone are not believed: somebody may have given the old one a name that makes others look newer.
         """
+        if _is_first(old.file, new.paths):
+            return []
         files = self._siblings.find((*new.paths, new.file.path))
         at = next((number for number, one in enumerate(files) if one.identity == old.file.identity), len(files))
         since = (old.file.read_at - RECENT) * 1e9
@@ -134,6 +139,15 @@ class Rest:
         self._handles.retire(followed)
         followed.superseded = isinstance(file, PackedFile)
         return followed
+
+
+def _is_first(file: LogFile | PackedFile, paths: Iterable[str]) -> bool:
+    """Whether a rotated file bears the number of the newest one: what it mostly does, told without reading a directory."""
+    for path in paths:
+        with suppress(OSError):
+            if identity(os.lstat(f"{path}.1")) == file.identity:
+                return not os.path.lexists(f"{path}.0")
+    return False
 
 
 def _has(file: LogFile | PackedFile, position: Position) -> bool:

@@ -44,7 +44,7 @@ class Rotated(NamedTuple):
 
 def split_ending(name: str) -> tuple[str, str]:
     """The name without the ending of a packed file, and the ending, without its dot."""
-    ending = next((one for one in PACKED if name.endswith(one)), "")
+    ending = next((one for one in PACKED if name.endswith(one)), "") if name.endswith(PACKED) else ""
     return name.removesuffix(ending), ending[1:]
 
 

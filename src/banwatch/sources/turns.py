@@ -126,7 +126,7 @@ class Turns:
             self._release(followed)
             return False
         if followed.originals is None:
-            followed.originals = find_originals(self._catalogue.siblings(followed))
+            followed.originals = find_originals(file, self._catalogue.siblings(followed))
         begin = find_begin(file, followed.originals, is_still=is_still)
         if begin is None:
             self._release(followed)
