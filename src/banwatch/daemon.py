@@ -145,7 +145,7 @@ class Daemon:
             self._reporter.adopted(ban for ban in engine.book if not concerns_kernel(ban))
             self._clock.listen(self._step_clock, self._keeper.rearm)
             await stack.enter_async_context(self._clock)
-            self._sources = await stack.enter_async_context(Sources(clock=self._clock))
+            self._sources = await stack.enter_async_context(Sources(clock=self._clock, resume=self._scribe.positions))
             self._jails = Switchboard(self._firewall, self._sources, self._log)
             self._ledger.follow(self._sources.sources, self._scribe.positions)
             config = await self._jails.start(config, frozenset(ban.jail for ban in engine.book))

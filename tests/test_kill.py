@@ -1,0 +1,158 @@
+"""
+SIGKILL at any instant, and again: the bans and the counts are those of an uninterrupted run.
+
+A real daemon reads a log that is written in pieces and rotated while it lives, dies and is away. BANWATCH_KILLS=100 kills it more
+often than the few times of the suite; BANWATCH_SEED repeats a run.
+"""
+
+import os
+import random
+import signal
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
+import pytest
+from tests.test_daemon import Running, home
+
+__all__ = ["home"]  # a fixture
+
+from banwatch.config.load import load_config
+from banwatch.engine import Engine
+from banwatch.model import Chunk, Position
+from banwatch.store.database import Database
+
+pytestmark = pytest.mark.kernel
+
+KILLS = int(os.environ.get("BANWATCH_KILLS", "3"))
+FILTER = """\
+header: '^<DATE> '
+failregex:
+  auth: ['^fail <F-USER>\\S+</F-USER> from <HOST>$']
+successregex: ['^good <F-USER>\\S+</F-USER> from <HOST>$']
+"""
+JAIL = """\
+sshd: null
+door:
+  enabled: true
+  watch: {{door: {{logs: [{log}]}}}}
+  rules:
+    ip: {{count: [auth], by: ip, limit: 4/10m, bantime: 1h}}
+    net: {{count: [auth], by: net, limit: 25/10m, bantime: 2h}}
+"""
+
+
+class Writer:
+    """Writes lines, in pieces, into a log that it rotates from time to time; knows all that it has written."""
+
+    def __init__(self, path, chance):
+        self.path, self.chance, self.written, self._rest = path, chance, b"", b""
+
+    def write(self):
+        """Some lines; the last one perhaps not to its end."""
+        lines = b"".join(self._line() for _ in range(self.chance.randint(1, 40)))
+        self.written += lines
+        data = self._rest + lines
+        cut = self.chance.choice([len(data), len(data), self.chance.randint(0, len(data))])
+        self._rest = data[cut:]
+        with self.path.open("ab") as file:
+            file.write(data[:cut])
+
+    def finish(self):
+        with self.path.open("ab") as file:
+            file.write(self._rest)
+        self._rest = b""
+
+    def rotate(self):
+        """As logrotate does: the older ones move on, the log gets another name, a new one begins."""
+        self.finish()
+        names = [self.path, *(self.path.with_name(f"{self.path.name}.{number}") for number in range(1, 500))]
+        last = next(number for number, name in enumerate(names) if not name.exists())
+        for number in range(last, 0, -1):
+            names[number - 1].rename(names[number])
+        self.path.touch()
+
+    def _line(self):
+        host = f"198.51.{self.chance.randint(0, 9)}.{self.chance.randint(1, 60)}"
+        what = "good" if self.chance.random() < 0.05 else "fail"
+        at = datetime.now(UTC).isoformat(timespec="microseconds")
+        return f"{at} {what} user{self.chance.randint(0, 3)} from {host}\n".encode()
+
+
+def replayed(home, data):
+    """Bans and windows after one uninterrupted way through all lines."""
+    engine = Engine(load_config(home))
+    source = str(home / "door.log")
+    engine.feed(Chunk(source, data, 0, Position(0, 0, len(data)), False, 0.0), None)
+    bans = {(ban.target.who, ban.by, ban.rule, ban.failures, ban.at, ban.until) for ban in engine.book}
+    return bans, {rule: dict(engine.jails["door"].window(rule).items()) for rule in ("ip", "net")}
+
+
+def remembered(home):
+    """The same from the store."""
+    database = Database.open(home / "banwatch.db")
+    saved = database.load()
+    database.close()
+    bans = {(ban.target.who, ban.by, ban.rule, ban.failures, ban.at, ban.until) for ban in saved.bans}
+    return bans, {rule: dict(saved.windows.get(("door", rule), ("", {}))[1]) for rule in ("ip", "net")}
+
+
+def begin(daemon, writer):
+    """Let the first daemon come to the log: what was rotated before anybody looked was never there."""
+    daemon.await_line("protecting this host")
+    while True:
+        writer.write()
+        daemon.client("history")
+        database = Database.open(daemon.home / "banwatch.db")
+        positions = database.load().positions
+        database.close()
+        if positions:
+            return
+
+
+def test_the_same_bans_and_counts(netns, home):
+    """However often it is killed, each line counts once."""
+    seed = int(os.environ.get("BANWATCH_SEED", random.randrange(1 << 30)))
+    print(f"BANWATCH_SEED={seed}")
+    chance = random.Random(seed)
+    (home / "filters.d").mkdir()
+    (home / "filters.d" / "door.yaml").write_text(FILTER)
+    (home / "jails.d" / "sshd.yaml").write_text(JAIL.format(log=home / "door.log"))
+    (home / "door.log").touch()
+    writer = Writer(home / "door.log", chance)
+    with ExitStack() as stack:
+        for number in range(KILLS):
+            daemon = Running(home)
+            stack.callback(daemon.end)
+            if number == 0:
+                begin(daemon, writer)
+            dies = time.monotonic() + chance.uniform(0.3, 2.5)
+            while (left := dies - time.monotonic()) > 0:
+                writer.write()
+                if chance.random() < 0.02:
+                    writer.rotate()
+                daemon._read(time.monotonic() + min(left, 0.02))
+            daemon.process.send_signal(signal.SIGKILL)
+            daemon.wait()
+            for _ in range(chance.randint(0, 3)):
+                writer.write()
+                if chance.random() < 0.3:
+                    writer.rotate()
+        writer.finish()
+        daemon = Running(home)
+        stack.callback(daemon.end)
+        daemon.await_line("protecting this host")
+        bans, windows = replayed(home, writer.written)
+        assert len(bans) > 20
+        deadline = time.monotonic() + 20
+        while daemon.client("banned", "--json").stdout.count("\n") < len(bans) and time.monotonic() < deadline:
+            pass
+        daemon.client("stop")
+        daemon.wait()
+    found, counted = remembered(home)
+    assert found == bans
+    counting = {rule: {key: some[key] for key in windows[rule].keys() & some.keys()} for rule, some in counted.items()}
+    assert counting == windows
+    newest = max(record[-2] for record in windows["ip"].values())
+    for rule, some in counted.items():
+        assert all(record[-2] <= newest - 600 for key, record in some.items() if key not in windows[rule])
