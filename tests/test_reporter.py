@@ -158,3 +158,19 @@ def test_how_many_the_kernel_has(tell):
     assert +reporter.held == {("sshd", 4): 1}
     reporter.done([Unban(BAN, 700.0, "expired"), Unban(BAN, 700.0, "expired")], 700.0)
     assert +reporter.held == {}
+
+
+def test_what_is_remembered_is_no_news(tell):
+    """A ban of an earlier life is in force when the kernel has it, and its end is told."""
+    make, told = tell
+    reporter = make()
+    others = [BAN._replace(target=Target("net", "192.0.2.8")), BAN._replace(target=Target("login", "bob"), by="login")]
+    reporter.remembered([BAN, *others])
+    assert not any(map(reporter.in_force, (BAN, *others)))
+    reporter.adopted([BAN])
+    reporter.done(others[:1], 200.0)
+    assert [reporter.in_force(ban) for ban in (BAN, *others)] == [True, True, False]
+    assert reporter.held["sshd", 4] == 2
+    reporter.done([Unban(ban, 700.0, "expired") for ban in others], 700.0)
+    assert told() == ["WARNING [sshd] Unban 192.0.2.8", "WARNING [sshd] Unban login:bob"]
+    assert reporter.held["sshd", 4] == 1

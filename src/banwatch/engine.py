@@ -162,12 +162,12 @@ class Engine:
         return entered
 
     def restore(self, bans: Sequence[Ban]) -> None:
-        """Take up bans of an earlier life, oldest first, as they stand now."""
-        entered = [ban for each in bans if (ban := self.book.ban(each))]
-        for ban in entered[-REMEMBERED:]:  # lines of the older ones have been read
+        """Begin with bans of an earlier life, oldest first, as they stand now."""
+        self.book.load(bans)
+        for ban in bans[-REMEMBERED:]:  # lines of the older ones have been read
             if ban.jail in self.jails:
                 self.jails[ban.jail].settle(ban.target, ban.at)
-        self._entered(entered)
+        self._entered(bans)
 
     def unban(self, keys: Iterable[tuple[str, Target]], now: float, why: str) -> list[Unban]:
         """Take bans out before their end, as far as they are there; the windows of the keys are empty after it."""

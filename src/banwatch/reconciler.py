@@ -292,8 +292,8 @@ class Reconciler:
                 bans = [ban for ban in some if _is_in(ban, holding.family)]
                 wanted.update([ban.target.who for ban in bans])
                 difference = compare(bans, found, self._clock(), self._reporter.in_force)
-                if bout.thorough:  # they were facts in an earlier life; what has been lost since is put back without being news
-                    self._reporter.adopted(bans)
+                if bout.thorough:
+                    self._reporter.adopted([ban for ban in bans if ban.target.who in found.left])
                 lost += difference.lost
                 ends += difference.ends
                 removed += difference.removed

@@ -48,6 +48,13 @@ class Reporter:
         for ban in bans:
             self._note(ban)
 
+    def remembered(self, bans: Iterable[Ban]) -> None:
+        """Bans of an earlier life: no news, but not in force before the kernel was found to have them, or has them again."""
+        for ban in bans:
+            self._facts.setdefault(ban.jail, {})[ban.target] = ban
+            if concerns_kernel(ban):
+                self._lost.add((ban.jail, ban.target))
+
     def lost(self, bans: Iterable[Ban]) -> None:
         """The kernel has `bans` no more; when it has them again that is no news."""
         for ban in bans:

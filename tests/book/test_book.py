@@ -180,3 +180,19 @@ def test_how_many_are_enforced():
     assert book.enforced == 1
     book.expire(1000.0)
     assert (len(book), book.enforced) == (0, 0)
+
+
+def test_a_book_goes_on():
+    """Loaded with the bans of another it is that book: sizes, ends, totals."""
+    bans = [
+        Ban("sshd", Target("net", f"192.0.2.{number}"), "ip", 100.0 - number, 200.0 - number if number % 3 else None)
+        for number in range(9)
+    ]
+    bans += [Ban("sshd", Target("login", "bob"), "login", 1.0, 150.0), Ban("mail", bans[0].target, "ip", 1.0, 2.0, enforce=False)]
+    book, loaded = Book(), Book()
+    for ban in bans:
+        book.ban(ban)
+    loaded.load(bans)
+    assert (list(loaded), len(loaded), loaded.enforced, loaded.totals) == (list(book), len(book), book.enforced, book.totals)
+    assert loaded.next_expiry() == book.next_expiry() == 2.0
+    assert loaded.expire(199.0) == book.expire(199.0)

@@ -85,6 +85,16 @@ class Book:
         self._compact()
         return ban
 
+    def load(self, bans: Iterable[Ban]) -> None:
+        """Begin with `bans` of an earlier life, each (jail, target) once; the book has to be empty."""
+        for ban in bans:
+            self._jails.setdefault(ban.jail, {})[ban.target] = ban
+            self._size += 1
+            if _is_enforced(ban):
+                self.enforced += 1
+                self.totals[ban.jail] = self.totals.get(ban.jail, 0) + 1
+        self._ends.renew(self._entries())
+
     def unban(self, jail: str, target: Target, now: float, why: str) -> Unban | None:
         """Take (jail, target) out: what ended, or None if it was not there."""
         ban = self._jails.get(jail, {}).pop(target, None)
