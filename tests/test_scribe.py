@@ -152,7 +152,7 @@ async def test_what_is_due_is_written(home, hasty):
     scribe = home.scribe()
     await scribe.load()
     home.run(scribe)
-    with scribe.reading(chunk()):
+    async with scribe.reading(chunk()):
         home.desk.count("192.0.2.9", NOW, "root")
         scribe.counted()
         scribe.changed(home.desk.enter(ban()))
@@ -167,7 +167,7 @@ async def test_nothing_is_taken_within_a_chunk(home):
     """Half of its lines with a position before all of them would count twice in another life."""
     scribe = home.scribe()
     await scribe.load()
-    with scribe.reading(chunk()):
+    async with scribe.reading(chunk()):
         home.desk.count("192.0.2.9", NOW, "root")
         scribe.changed(home.desk.enter(ban()))
         flushing = asyncio.create_task(scribe.flush())
@@ -181,13 +181,41 @@ async def test_nothing_is_taken_within_a_chunk(home):
     assert saved.windows["sshd", "ip"][1] == {"192.0.2.9": (NOW, "root", NOW, "root")}
 
 
+async def test_two_readers_that_never_rest(home):
+    """A log and the journal: there is always one in the middle of a chunk, and yet it is written, when there is none."""
+    scribe = home.scribe()
+    await scribe.load()
+    working = set()
+
+    async def read(source):
+        for offset in range(10_000):
+            async with scribe.reading(chunk(offset, source)):
+                working.add(source)
+                for _ in range(3):
+                    await asyncio.sleep(0)
+                working.remove(source)
+
+    took = scribe._take
+    scribe._take = lambda durable: took(durable) if not working else pytest.fail("within a chunk")
+    readers = [asyncio.create_task(read(source)) for source in ("/log", "journal")]
+    for number in range(3):
+        await asyncio.sleep(0)
+        scribe.changed(home.desk.enter(ban(f"192.0.2.{number}")))
+        assert await scribe.flush() is None
+    assert not any(reader.done() for reader in readers)
+    for reader in readers:
+        reader.cancel()
+    await asyncio.gather(*readers, return_exceptions=True)
+    assert len((await home.saved()).bans) == 3
+
+
 async def test_positions_of_another_life(home):
     """They are at hand for the sources, without those that make no sense or are of a month ago."""
     scribe = home.scribe()
     await scribe.load()
     old = chunk(source="/old")
     for one in (chunk(), Chunk("/old", b"", 0, old.position._replace(at=NOW - 31 * 86400), True, NOW)):
-        with scribe.reading(one):
+        async with scribe.reading(one):
             pass
     await scribe.flush()
     connection = sqlite3.connect(home.path)

@@ -218,7 +218,7 @@ class Daemon:
                 await self._work_on(chunk)
 
     async def _work_on(self, chunk: Chunk) -> None:
-        with self._scribe.reading(chunk):
+        async with self._scribe.reading(chunk):
             pieces = chunk.pieces(PIECE_BYTES)
             try:
                 for piece in pieces:

@@ -8,8 +8,8 @@ again all of it is written.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any, Protocol
 
@@ -102,8 +102,11 @@ class Scribe:
         self._writing: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
+        self._under_way = 0
         self._between = asyncio.Event()
         self._between.set()
+        self._free = asyncio.Event()
+        self._free.set()
 
     async def load(self) -> Saved:
         """What was remembered; nothing, and a fault, where it cannot be read."""
@@ -136,13 +139,16 @@ class Scribe:
         self._whole = True
         self._write_within(BEHIND)
 
-    @contextmanager
-    def reading(self, chunk: Chunk) -> Iterator[None]:
+    @asynccontextmanager
+    async def reading(self, chunk: Chunk) -> AsyncIterator[None]:
         """
         Around the work on a chunk, in however many pieces: only before it and after it things fit together.
 
-        All of it has to be worked on, also by who is cancelled meanwhile.
+        All of it has to be worked on, also by who is cancelled meanwhile. While something is about to be written no other
+        chunk is begun.
         """
+        await self._free.wait()
+        self._under_way += 1
         self._between.clear()
         self._desk.reads(chunk)
         try:
@@ -150,7 +156,9 @@ class Scribe:
         finally:
             self._positions[chunk.source] = chunk.position
             self._moved[chunk.source] = None
-            self._between.set()
+            self._under_way -= 1
+            if not self._under_way:
+                self._between.set()
             self._write_within(BEHIND if self._counted else IDLY_BEHIND)
 
     def counted(self) -> None:
@@ -213,8 +221,7 @@ class Scribe:
                 if self._unread:
                     self._desk.found(await self._load())
                     self._unread, self._whole = False, True
-                await self._between.wait()
-                batch = self._take(durable)
+                batch = await self._take_between(durable)
                 if batch is None:
                     return
                 try:
@@ -229,6 +236,14 @@ class Scribe:
                 )
             else:
                 self._succeed(durable)
+
+    async def _take_between(self, durable: bool) -> Batch | None:
+        self._free.clear()
+        try:
+            await self._between.wait()
+            return self._take(durable)
+        finally:
+            self._free.set()
 
     def _take(self, durable: bool) -> Batch | None:
         """All that is to be written, as it stands at this moment; None if nothing is."""
