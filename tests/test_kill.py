@@ -26,9 +26,11 @@ pytestmark = pytest.mark.kernel
 
 KILLS = int(os.environ.get("BANWATCH_KILLS", "3"))
 FILTER = """\
-header: '^<DATE> '
+header: '^<DATE> (?P<program>door)\\[(?P<pid>\\d+)\\]: '
 failregex:
   auth: ['^fail <F-USER>\\S+</F-USER> from <HOST>$']
+hintregex:
+  auth: ['^hint <F-USER>\\S+</F-USER> from <HOST>$']
 successregex: ['^good <F-USER>\\S+</F-USER> from <HOST>$']
 """
 JAIL = """\
@@ -74,9 +76,14 @@ class Writer:
 
     def _line(self):
         host = f"198.51.{self.chance.randint(0, 9)}.{self.chance.randint(1, 60)}"
-        what = "good" if self.chance.random() < 0.05 else "fail"
-        at = datetime.now(UTC).isoformat(timespec="microseconds")
-        return f"{at} {what} user{self.chance.randint(0, 3)} from {host}\n".encode()
+        told = self.chance.choice([("fail",)] * 8 + [("hint", "fail")] * 8 + [("hint",), ("good",)])
+        rest = f"user{self.chance.randint(0, 3)} from {host}"
+        session = self.chance.randint(1, 30000)
+        return "".join(f"{_now()} door[{session}]: {what} {rest}\n" for what in told).encode()
+
+
+def _now():
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def replayed(home, data):

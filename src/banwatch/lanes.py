@@ -8,11 +8,12 @@ was compiled lives on over a reload as far as the configuration is the same.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from banwatch.config.model import Config, Watch
 from banwatch.filter.once import Once
+from banwatch.filter.recall import load_once
 from banwatch.filter.scan import Lens, Scanner
 from banwatch.jail.jail import Jail
 
@@ -85,6 +86,16 @@ class Lanes:
     def known(self) -> tuple[Collection[Patterns], Scanners]:
         """For which patterns there is a lane, and the scanners."""
         return list(self._lanes), dict(self._scanners)
+
+    @property
+    def once(self) -> Mapping[str, Once]:
+        """By filter what sees to it that an attempt told twice counts once."""
+        return self._once
+
+    def load_once(self, name: str, records: Iterable[tuple[str, tuple[Any, ...]]]) -> None:
+        """Have the Once of a filter go on with what it knew in another life."""
+        if (once := self._once_for(name)) is not None:
+            load_once(once, name, records)
 
     def scanned(self) -> Scanned:
         """What all scanners counted since the start, those before a reload included."""

@@ -4,22 +4,27 @@ What there is to remember, and what becomes of it in another life: joins the eng
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
+from math import inf
 
 from banwatch.config.model import Rule
 from banwatch.engine import Engine
 from banwatch.evidence.clue import Clue, Where
+from banwatch.filter.recall import dump_once
 from banwatch.inquiry import clue_of
 from banwatch.jail.journaled import JournaledWindow
 from banwatch.lanes import lens_of
 from banwatch.model import ALLOW, Ban, Chunk, Position, Unban
 from banwatch.sources.base import SourceState
 from banwatch.store.restore import restore
-from banwatch.store.values import Delta, Key, Saved
+from banwatch.store.values import Delta, Key, Record, Saved
 
 Change = Ban | Unban
 
 HOSTS, HOMES = "+hosts", "+homes"
 """In the place of a rule, whose name has no +: who got in, and whence a login comes (jail/known.py)."""
+
+ONCE = "+once"
+"""The same, in the place of a jail the name of a filter: which attempts were told of already (filter/once.py)."""
 
 
 class Ledger:
@@ -44,6 +49,7 @@ class Ledger:
         self._ended: set[Key] | None = set()  # until it is known what an earlier life left
         self._sources: Callable[[], Mapping[str, SourceState]] = dict
         self._places: dict[str, Position] = {}
+        self._heard: dict[str, tuple[float, dict[str, Record]]] = {}  # what each Once said last, and up to which time
         self._where: dict[str, tuple[Where, ...]] = {}  # by jail, until something has been read
 
     def restore(self, saved: Saved) -> list[Unban]:
@@ -65,6 +71,9 @@ class Ledger:
                     window.load(records.items())
             hosts, homes = (saved.windows.get((name, kind), ("", {}))[1].items() for kind in (HOSTS, HOMES))
             jail.known.load(hosts, homes)
+        for (name, kind), (_, records) in saved.windows.items():
+            if kind == ONCE and name in self.engine.config.filters:
+                self.engine.lanes.load_once(name, records.items())
 
     def unpark(self) -> list[Ban]:
         """The bans of jails that can run now, in the book; those of jails that are gone are forgotten."""
@@ -117,6 +126,12 @@ class Ledger:
                 deltas.append(Delta(name, rule.name, _counts(rule), window.dump() if everything else window.changes()))
             hosts, homes = jail.known.changes(everything)
             deltas += Delta(name, HOSTS, "", hosts), Delta(name, HOMES, "", homes)
+        for name, once in self.engine.lanes.once.items():
+            since, before = self._heard.get(name, (-inf, {}))
+            heard = dict(dump_once(once, -inf if everything else since))
+            if everything or not heard.items() <= before.items():
+                deltas.append(Delta(name, ONCE, "", list(heard.items())))
+            self._heard[name] = once.time, heard
         return [delta for delta in deltas if delta.records]
 
     def clue(self, ban: Ban) -> Clue | None:

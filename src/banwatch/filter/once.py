@@ -7,6 +7,7 @@ the rest. A hint without a session (PAM's, from a process of its own) can be abo
 regex is a voice of its own, and counts only as far as it tells of more attempts than all sessions together.
 """
 
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -145,6 +146,21 @@ class Once:
             self._make_room()
         return host
 
+    def known(self) -> "Iterable[Mapping[str | None, _Host]]":
+        """What is known, by host, for each filter."""
+        return self._filters.values()
+
+    @property
+    def time(self) -> float:
+        """That of the newest line."""
+        return self._time
+
+    def put(self, name: str, who: str | None, host: "_Host") -> None:
+        """Know this of `who`; for the beginning."""
+        self._filters.setdefault(name, {})[who] = host
+        self._time = max(self._time, host.at)
+        self._held += 1 + len(host.sessions)
+
     def _make_room(self) -> None:
         """
         Drop those that were heard of first, half of each filter's hosts, then half of each one's sessions if these fill the room.
@@ -161,6 +177,11 @@ class Once:
                     host.owed = {session: owed for session, owed in host.owed.items() if session in host.sessions}
                 self._held += 1 + len(host.sessions)
         self.evicted += before - self._held
+
+
+def blank_host() -> _Host:
+    """One of which nothing is known."""
+    return _Host()
 
 
 def _newer_half(full: dict[_Key, _Value]) -> dict[_Key, _Value]:
