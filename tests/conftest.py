@@ -19,9 +19,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from tests.house import House
 from tests.journals import REMOTE, JournalFile
 
+from banwatch.config.model import FirewallSpec, JailSpec
 from banwatch.control.server import Server
+from banwatch.firewall.open import open_firewall
 
 CLONE_NEWNET = 0x40000000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
@@ -257,3 +260,26 @@ def journal(tmp_path):
     if not REMOTE.exists():
         pytest.skip(f"not installed: systemd-journal-remote ({REMOTE})")
     return JournalFile(tmp_path / "journal" / "system.journal")
+
+
+@pytest.fixture
+async def make_house(netns):
+    """Makes houses, whose enforcers run until the test is over."""
+    running, firewalls = [], []
+
+    async def make(*specs):
+        firewall = await open_firewall(FirewallSpec("ipset"))
+        firewalls.append(firewall)
+        house = House(firewall, specs or (JailSpec("sshd", ports=((22, 22),)),))
+        await firewall.setup(house.specs)
+        running.append(asyncio.create_task(house.enforcer.run()))
+        await house.reconciler.compare(thoroughly=True)
+        return house
+
+    yield make
+    for task in running:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    for firewall in firewalls:
+        await firewall.close()

@@ -1,5 +1,6 @@
 """The rooms' own counters under the names of metrics."""
 
+import asyncio
 from pathlib import Path
 
 from banwatch.config.model import Config, DaemonSpec, FilterSpec, JailSpec, Limit, LogSpec, Rule, Watch
@@ -11,6 +12,7 @@ from banwatch.firewall.null import NullFirewall
 from banwatch.keeper import Keeper
 from banwatch.ledger import Ledger
 from banwatch.log import Log
+from banwatch.mender import Mender
 from banwatch.metrics.registry import Metrics, Reading
 from banwatch.metrics.table import TABLE
 from banwatch.model import Ban, Chunk, Position, Target
@@ -102,11 +104,12 @@ def test_the_edges(tmp_path: Path) -> None:
     }
 
 
-def make_reconciler(engine: Engine, enforcer: Enforcer, reporter: Reporter) -> Reconciler:
+def make_reconciler(engine: Engine, enforcer: Enforcer, reporter: Reporter) -> tuple[Reconciler, Mender]:
     async def lay() -> None: ...
 
     keeper = Keeper(engine, enforcer, reporter, lambda: 0.0)
-    return Reconciler(NullFirewall(), keeper, enforcer, reporter, None, lay)
+    mender = Mender(NullFirewall(), keeper, enforcer, reporter, None, lambda: 0.0)
+    return Reconciler(NullFirewall(), keeper, enforcer, mender, None, lay, asyncio.Lock(), lambda: 0.0), mender
 
 
 def test_the_reconciler() -> None:
@@ -114,14 +117,14 @@ def test_the_reconciler() -> None:
     engine = make_engine()
     enforcer = Enforcer(NullFirewall(), lambda change, at: None, lambda change, error: None)
     reporter = Reporter(Log().logger(), Metrics(), False)
-    reconciler = make_reconciler(engine, enforcer, reporter)
+    reconciler, mender = make_reconciler(engine, enforcer, reporter)
     bans = [Ban("door", Target("net", f"192.0.2.{number}"), "ip", 0.0, None) for number in range(3)]
     reporter.adopted(engine.ban(bans))
     reporter.lost(bans[:1])
     reconciler.repairs["rules"] += 2
-    reconciler.by_hand["added"] += 3
+    mender.by_hand["added"] += 3
     reconciler.suspended = True
-    assert values(list(read_reconciler(reconciler, reporter, engine.book))) == {
+    assert values(list(read_reconciler(reconciler, mender, reporter, engine.book))) == {
         ("firewall_expected",): 3,
         ("firewall_enforced",): 2,
         ("firewall_repairs_total", "set"): 0,
@@ -153,10 +156,10 @@ def test_every_metric_has_its_source(tmp_path: Path) -> None:
     server.requests["status"] += 1
     enforcer = Enforcer(NullFirewall(), lambda change, at: None, lambda change, error: None)
     reporter = Reporter(Log().logger(), Metrics(), False)
-    reconciler = make_reconciler(engine, enforcer, reporter)
+    reconciler, mender = make_reconciler(engine, enforcer, reporter)
     readings = [*read_sources([state("/a", {"/a"})]), *read_engine(engine), *read_edges(enforcer, server, Log())]
     readings += read_store(make_scribe())
-    readings += read_reconciler(reconciler, reporter, engine.book)
+    readings += read_reconciler(reconciler, mender, reporter, engine.book)
     counted = {"metrics_scrapes_total", "daemon_errors_total", "book_bans_total", "book_unbans_total", "config_reloads_total"}
     known = {"config_last_reload_successful", "config_last_reload_timestamp_seconds", "daemon_degraded", "build_info"}
     given = {reading.name.removeprefix("banwatch_") for reading in readings} | counted | known

@@ -45,6 +45,7 @@ from banwatch.lanes import Patterns, compile_scanners
 from banwatch.ledger import Ledger
 from banwatch.listening import Sources
 from banwatch.log import Log
+from banwatch.mender import Mender
 from banwatch.metrics.http import MetricsServer
 from banwatch.metrics.registry import Metrics, Reading
 from banwatch.model import ALLOW, JOURNAL, Ban, Chunk, Target
@@ -89,6 +90,7 @@ class Daemon:
     _firewall: Firewall
     _enforcer: Enforcer
     _keeper: Keeper
+    _mender: Mender
     _reconciler: Reconciler
     _sources: Sources
     _jails: Switchboard
@@ -149,8 +151,16 @@ class Daemon:
             self._ledger.follow(self._sources.sources, self._scribe.positions)
             config = await self._jails.start(config, frozenset(ban.jail for ban in engine.book))
             self._go_over(Engine(config, older=engine))
+            self._mender = Mender(self._firewall, self._keeper, self._enforcer, self._reporter, self._log, self._clock)
             self._reconciler = Reconciler(
-                self._firewall, self._keeper, self._enforcer, self._reporter, self._log, self._lay_again, self._clock
+                self._firewall,
+                self._keeper,
+                self._enforcer,
+                self._mender,
+                self._log,
+                self._jails.lay,
+                self._changing,
+                self._clock,
             )
             await self._open_metrics(config, stack)
             self._tell(warn_unserved_ports(config))
@@ -260,10 +270,6 @@ class Daemon:
     async def _switch_on(self, jails: frozenset[str]) -> None:
         await self._jails.switch_on(jails)
         await self._reconciler.compare()
-
-    async def _lay_again(self) -> None:
-        async with self._changing:
-            await self._jails.lay()
 
     def _note_refusal(self, error: FirewallError) -> None:
         if error.errno == ENOENT:
@@ -473,7 +479,7 @@ class Daemon:
             read_sources(self._sources.sources().values()),
             read_engine(self.engine),
             read_edges(self._enforcer, self._server, self._output),
-            read_reconciler(self._reconciler, self._reporter, self.engine.book),
+            read_reconciler(self._reconciler, self._mender, self._reporter, self.engine.book),
             read_store(self._scribe),
         )
 

@@ -7,6 +7,7 @@ from banwatch.control.server import Server
 from banwatch.enforcer import Enforcer
 from banwatch.engine import Engine
 from banwatch.log import Log
+from banwatch.mender import Mender
 from banwatch.metrics.registry import Reading
 from banwatch.reconciler import Reconciler
 from banwatch.reporter import Reporter
@@ -49,14 +50,14 @@ def read_engine(engine: Engine) -> Iterator[Reading]:
     yield Reading("banwatch_config_broken_jails", (), len(engine.config.broken))
 
 
-def read_reconciler(reconciler: Reconciler, reporter: Reporter, book: Book) -> Iterator[Reading]:
+def read_reconciler(reconciler: Reconciler, mender: Mender, reporter: Reporter, book: Book) -> Iterator[Reading]:
     """Of what the kernel should hold, does hold, and how often it had to be repaired."""
     yield Reading("banwatch_firewall_expected", (), book.enforced)
     yield Reading("banwatch_firewall_enforced", (), reporter.held.total())
     for cause, number in reconciler.repairs.items():
         yield Reading("banwatch_firewall_repairs_total", (cause,), number)
     yield Reading("banwatch_firewall_repairs_suspended", (), reconciler.suspended)
-    for what, number in reconciler.by_hand.items():
+    for what, number in mender.by_hand.items():
         yield Reading("banwatch_firewall_by_hand_total", (what,), number)
 
 

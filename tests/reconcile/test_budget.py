@@ -13,6 +13,14 @@ def test_five_in_ten_minutes():
     assert [budget.spend(at) for at in (600.0, 601.0, 700.0, 701.0)] == [True, False, True, False]
 
 
+def test_what_did_not_come_about_is_not_counted():
+    """It can be tried again at once."""
+    budget = Budget(most=1)
+    assert budget.spend(0.0)
+    budget.refund()
+    assert [budget.spend(1.0), budget.spend(600.0), budget.spend(601.0)] == [True, False, True]
+
+
 @given(st.lists(st.floats(0.0, 100.0)).map(sorted))
 def test_never_more_than_that(instants):
     """Whenever they are asked for, no window of that length holds more; and a refusal always has its reason."""

@@ -26,3 +26,7 @@ class Budget:
             return False
         self._spent.append(now)
         return True
+
+    def refund(self) -> None:
+        """The last repair that was counted did not come about."""
+        self._spent.pop()
