@@ -13,6 +13,9 @@ from banwatch.firewall.base import LONGEST
 from banwatch.firewall.ipset import IpsetFirewall
 from banwatch.firewall.iptables import Tables
 from banwatch.firewall.sets import KernelSets
+from banwatch.firewall.wire import encode_list
+from banwatch.host.frame import encode_message
+from banwatch.host.netlink import NETLINK_NETFILTER
 
 pytestmark = pytest.mark.kernel
 
@@ -369,6 +372,21 @@ async def test_a_full_set_grows(firewall, say):
     assert firewall.notes == ("the set theirs was full, and has room for 64 now",)
 
 
+async def test_a_full_set_grows_while_it_is_listed(firewall, say):
+    """To the kernel a set that is listed is busy, and changes places with none: that is waited for."""
+    say.run("ipset", "create", "theirs", "hash:net", "maxelem", "4096", "timeout", "0")
+    await firewall.setup([say.jail(set="theirs")])
+    bans = [say.ban(f"10.{a}.{b}.1", None) for a in range(20) for b in range(256)]
+    await firewall.ban(bans[:4000], say.now)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as other:
+        other.send(encode_message(encode_list("theirs"), 1))
+        other.recv(65536)  # the first of many
+        asyncio.get_running_loop().call_later(0.5, other.close)
+        await firewall.ban(bans[4000:], say.now)
+    assert len(await say.banned(firewall)) == len(bans)
+    assert firewall.notes == ("the set theirs was full, and has room for 16384 now",)
+
+
 async def test_a_full_set_grows_for_its_mark(firewall, say):
     """The mark needs room as well."""
     say.run("ipset", "create", "theirs", "hash:net", "family", "inet6", "maxelem", "1", "timeout", "0")
@@ -406,7 +424,7 @@ async def test_a_set_that_is_gone(firewall, say):
     with pytest.raises(FirewallError) as caught:
         await firewall.ban(bans, say.now)
     assert caught.value.failed == {say.key("192.0.2.7"): "the set is gone", say.key("192.0.2.8"): "the set is gone"}
-    assert caught.value.hint == "something has destroyed it; reload lays it again"
+    assert caught.value.hint == "something has destroyed it; it is laid again within 5 s"
     with pytest.raises(FirewallError) as caught:
         await say.banned(firewall)
     assert (caught.value.message, caught.value.errno) == ("listing the set banwatch-sshd-4: the set is gone", errno.ENOENT)

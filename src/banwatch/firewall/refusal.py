@@ -18,7 +18,7 @@ _MEANING: Mapping[int, tuple[str, str]] = {
     errno.EINVAL: ("the kernel has no ip_set", MODULES),
     errno.EPROTONOSUPPORT: ("the kernel has no nfnetlink, so no ip_set either", MODULES),
     errno.EAFNOSUPPORT: ("netlink is not to be had here", "the service's RestrictAddressFamilies has to name AF_NETLINK"),
-    errno.ENOENT: ("the set is gone", "something has destroyed it; reload lays it again"),
+    errno.ENOENT: ("the set is gone", "something has destroyed it; it is laid again within 5 s"),
     errno.EEXIST: ("a set of that name was made meanwhile", ""),
     errno.ENOMEM: ("the kernel has no memory left", ""),
     PROTOCOL: ("the kernel speaks another protocol of ip_set", ""),

@@ -158,10 +158,21 @@ class KernelSets:
                 request = encode_add_again(bigger, header.family, elements[start : start + _AGAIN])
                 await self._ask(self._writing, f"filling a bigger set {name}", request)
                 await asyncio.sleep(0)
-            await self._ask(self._writing, f"swapping the set {name}", encode_swap(bigger, name))
+            await self._swap(bigger, name)
         finally:
             await self.destroy(bigger)
         return room
+
+    async def _swap(self, one: str, other: str) -> None:
+        for again in _CLEARING[1:]:
+            try:
+                await self._ask(self._writing, f"swapping the set {other}", encode_swap(one, other))
+            except FirewallError as error:
+                if error.errno != errno.EBUSY or again == _CLEARING[-1]:
+                    raise
+            else:
+                return
+            await asyncio.sleep(again)  # somebody lists one of them just now
 
     async def add(self, name: str, family: int, elements: Sequence[Element]) -> None:
         """
