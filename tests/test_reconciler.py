@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import random
 import subprocess
 import time
 from collections import Counter
@@ -10,8 +11,10 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from banwatch.config.model import JailSpec
+from banwatch.errors import FirewallError
 from banwatch.firewall.base import MARKS
 from banwatch.firewall.wire import LONGEST
+from banwatch.model import Target
 
 pytestmark = pytest.mark.kernel
 
@@ -169,6 +172,45 @@ async def test_a_gone_set_is_found_by_the_next_ban(make_house, monkeypatch):
     assert house.members().keys() == {"192.0.2.7", "192.0.2.8", MARKS[4]}
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_in_the_end_all_is_one(make_house, monkeypatch, seed):
+    """Bans and unbans of the book's, among all that others may do to sets and rules: in the end kernel and book are the same."""
+    for name in ("reconciler.POLL_SECONDS", "firewall.ipset.POLL_SECONDS", "reconciler.RULES_SECONDS"):
+        monkeypatch.setattr(f"banwatch.{name}", 0.02)
+    chance = random.Random(seed)
+    house = await make_house()
+    house.reconciler._budget.most = 1000
+    whos = [f"192.0.2.{number}" for number in range(20)]
+    damage = ["ipset flush", "ipset add -exist {} {} timeout 600", "ipset del -exist {} {}", "iptables -F banwatch"]
+    damage += ["iptables -F; ip6tables -F; ipset destroy", "iptables -I INPUT -j ACCEPT"]
+
+    async def decide():
+        for _ in range(200):
+            target = Target("net", chance.choice(whos))
+            if chance.random() < 0.6:
+                seconds = chance.choice([None, 1.0, 600.0])
+                house.keeper.enact(house.engine.ban([house.ban_of(target.who, seconds)]))
+            else:
+                house.keeper.enact(house.engine.unban([("sshd", target)], time.time(), "by command"))
+            await asyncio.sleep(0.005)
+
+    async def disturb():
+        for _ in range(25):
+            command = chance.choice(damage).format(FOUR, chance.choice(whos))
+            await (await asyncio.create_subprocess_shell(command, stderr=subprocess.DEVNULL)).wait()
+            await asyncio.sleep(0.02)
+
+    def same():
+        lasting = {ban.target.who for ban in house.engine.book if ban.until is None or ban.until > time.time() + 2}
+        found = house.members().keys() - {MARKS[4]}
+        return house.enforcer.idle and lasting <= found <= set(house.book()) and house.reporter.held.total() == len(house.book())
+
+    async with minding(house), asyncio.timeout(30):
+        await asyncio.gather(decide(), disturb())
+        while not same() or await house.firewall.astray():
+            await asyncio.sleep(0.05)
+
+
 async def test_what_cannot_be_laid_is_tried_again(make_house):
     """As often as it takes: what did not come about is not counted as a repair; it is told once, and in `status`."""
     house = await make_house()
@@ -185,6 +227,25 @@ async def test_what_cannot_be_laid_is_tried_again(make_house):
     assert house.reporter.in_force(ban)
     assert house.reconciler.problems() == []
     assert +house.reconciler.repairs == Counter(set=1, members=1)
+
+
+async def test_one_failure_is_none(make_house):
+    """What is destroyed while it is looked at is looked at once more, at once, before anybody hears of it."""
+    house = await make_house()
+    await house.ban("192.0.2.7")
+    run("ipset", "flush", FOUR)
+    listing = house.firewall.members
+
+    async def members_of_what_goes(name):
+        house.firewall.members = listing
+        raise FirewallError("the set is gone")
+
+    house.firewall.members = members_of_what_goes
+    await house.reconciler.look()
+    assert (house.reconciler.problems(), house.reconciler._look_now.is_set()) == ([], True)
+    await house.reconciler.look()
+    assert house.members().keys() == {"192.0.2.7", MARKS[4]}
+    assert house.told("sets and rules cannot be looked after") == []
 
 
 async def test_a_reload_in_the_middle_is_no_damage(make_house):
@@ -264,7 +325,8 @@ async def test_the_firewall_does_not_answer(make_house):
     house = await make_house()
     await house.firewall.close()
     await house.reconciler.compare()
-    await house.reconciler.look()
+    for _ in range(3):
+        await house.reconciler.look()
     [fields] = house.told("sets and rules cannot be looked after")
     assert fields["error"] == "listing the sets: Bad file descriptor (errno 9)"
     assert house.reconciler.problems() == [

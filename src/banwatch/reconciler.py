@@ -88,6 +88,7 @@ class Reconciler:
         self._explained: dict[str, int] = {}
         self._rules_changed = False
         self._look_now = asyncio.Event()
+        self._in_doubt = False
         self._failure = ""
         self._noted: Sequence[str] = ()
         self.suspended = False
@@ -128,9 +129,13 @@ class Reconciler:
             await self._look(changed)
         except FirewallError as error:
             self._rules_changed = self._rules_changed or changed
-            self._fail(error)
+            if self._in_doubt:
+                self._fail(error)
+            else:
+                self._in_doubt = True
+                self._look_now.set()  # what was there a moment ago is gone: it may be no more than that
         else:
-            self._failure = ""
+            self._in_doubt, self._failure = False, ""
 
     async def compare(self, *, thoroughly: bool = False) -> None:
         """
