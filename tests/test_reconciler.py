@@ -175,7 +175,7 @@ async def test_a_gone_set_is_found_by_the_next_ban(make_house, monkeypatch):
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_in_the_end_all_is_one(make_house, monkeypatch, seed):
     """Bans and unbans of the book's, among all that others may do to sets and rules: in the end kernel and book are the same."""
-    for name in ("reconciler.POLL_SECONDS", "firewall.ipset.POLL_SECONDS", "reconciler.RULES_SECONDS"):
+    for name in ("reconciler.POLL_SECONDS", "firewall.ipset.POLL_SECONDS", "firewall.ipset.QUIET_SECONDS"):
         monkeypatch.setattr(f"banwatch.{name}", 0.02)
     chance = random.Random(seed)
     house = await make_house()

@@ -23,9 +23,6 @@ from banwatch.reconcile.budget import Budget
 RENEW_SECONDS = 86400.0
 """How often bans are renewed that are longer than the kernel can hold."""
 
-RULES_SECONDS = 1.0
-"""Rules that change all the time are looked at so often, and not more."""
-
 CAUSES = ("set", "members", "ends", "rules", "order")
 """What is repaired: a set was gone, members were gone or ended otherwise, our chain was changed, it was not entered first."""
 
@@ -168,7 +165,6 @@ class Reconciler:
                 await asyncio.sleep(POLL_SECONDS)  # nobody tells us any more, so we look
             self._rules_changed = True
             self._look_now.set()
-            await asyncio.sleep(RULES_SECONDS)
 
     async def _poll(self) -> None:
         while True:

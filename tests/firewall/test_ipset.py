@@ -157,6 +157,7 @@ async def test_astray(each_iptables, firewall, say):
 async def test_word_of_changes(each_iptables, firewall, say, monkeypatch):
     """It comes from the kernel where it can, else after some time, whether there was one or not."""
     monkeypatch.setattr("banwatch.firewall.ipset.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("banwatch.firewall.ipset.QUIET_SECONDS", 0.01)
     await firewall.setup([say.jail()])
     if each_iptables == "nft":
         await asyncio.wait_for(firewall.rules_changed(), 10)  # our own

@@ -16,6 +16,9 @@ from banwatch.host.netlink import NETLINK_NETFILTER, Netlink
 SETTLE_SECONDS = 0.2
 """From a change to the look at it: a restore changes hundreds of rules at once."""
 
+QUIET_SECONDS = 1.0
+"""From one look to the next: rules that change all the time are not looked at more often."""
+
 _GROUP = 1 << 7 - 1  # NFNLGRP_NFTABLES
 _SUBSYSTEM = 10
 _KINDS = frozenset({0, 2, 3, 5, 6, 8})  # a table, a chain or a rule is new or gone; sets and their elements are left out

@@ -15,7 +15,7 @@ from banwatch.config.model import JailSpec
 from banwatch.errors import FirewallError
 from banwatch.firewall.base import MARKS, POLL_SECONDS, Holding, Key, Members, seconds_left
 from banwatch.firewall.elements import Element, Member
-from banwatch.firewall.events import SETTLE_SECONDS, RuleEvents
+from banwatch.firewall.events import QUIET_SECONDS, SETTLE_SECONDS, RuleEvents
 from banwatch.firewall.iptables import Tables
 from banwatch.firewall.plan import Plan, mismatch, ours, plan_sets, set_name
 from banwatch.firewall.refusal import BUSY, FULL, advise, explain, number_of
@@ -66,6 +66,7 @@ class IpsetFirewall:
         self._kept: tuple[str, ...] = ()
         self._grown: dict[str, str] = {}
         self._events = events
+        self._quiet_until = 0.0
         self._sets: Mapping[tuple[str, int], str] = {}
         self._laid: Mapping[int, tuple[str, ...]] = {}
 
@@ -134,9 +135,12 @@ class IpsetFirewall:
         if self._events is None:
             await asyncio.sleep(POLL_SECONDS)
             return
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._quiet_until - loop.time())
         await self._events.changed()
         await asyncio.sleep(SETTLE_SECONDS)
         self._events.drain()
+        self._quiet_until = loop.time() + QUIET_SECONDS
 
     async def members(self, name: str) -> Members:
         left: dict[str, float | None] = {}

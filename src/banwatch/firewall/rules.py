@@ -82,7 +82,7 @@ def read_listing(text: str) -> Listing:
             rules = chains.setdefault(rest.partition(" ")[0], [])
             if kind == "-A":
                 rules.append(line)
-    jumps = tuple(rule for chain, rules in chains.items() if chain != CHAIN for rule in rules if _target(rule) == CHAIN)
+    jumps = tuple(rule for chain, rules in chains.items() if chain != CHAIN for rule in rules if _leads_to_us(rule))
     own = chains.get(CHAIN)
     entered = jumps.count(JUMP) == 1 and not _lets_past(_before(JUMP, chains["INPUT"]), chains)
     return Listing(None if own is None else tuple(own), jumps, entered)
@@ -156,6 +156,10 @@ def _target(rule: str) -> str:
         if option in ("-j", "-g"):
             return value
     return ""
+
+
+def _leads_to_us(rule: str) -> bool:
+    return CHAIN in rule and _target(rule) == CHAIN  # of ten thousand rules hardly one names us
 
 
 def _before(rule: str, rules: Sequence[str]) -> Sequence[str]:
