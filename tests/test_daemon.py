@@ -746,6 +746,7 @@ def test_the_journal_bans(start, home, host_journal):
     journal.write(*[failure("198.51.100.5")] * 2, **BY_SSHD)
     daemon.await_line(r"Ban 198\.51\.100\.5$")
     assert set(entries()) == {"198.51.100.5", "198.51.100.8"}
+    assert daemon.client("why", "198.51.100.8").stdout.count(f"sshd[812]: {failure('198.51.100.8')}") == 3
     status = daemon.client("status", "sshd")
     assert "File list:\tjournal:SYSLOG_IDENTIFIER=sshd+_UID=0\n" in status.stdout
     assert status.stderr == ""

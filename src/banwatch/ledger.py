@@ -13,7 +13,7 @@ from banwatch.filter.recall import dump_once
 from banwatch.inquiry import clue_of
 from banwatch.jail.journaled import JournaledWindow
 from banwatch.lanes import lens_of
-from banwatch.model import ALLOW, Ban, Chunk, Position, Unban
+from banwatch.model import ALLOW, JOURNAL, Ban, Chunk, Position, Unban
 from banwatch.sources.base import SourceState
 from banwatch.store.restore import restore
 from banwatch.store.values import Delta, Key, Record, Saved
@@ -102,10 +102,10 @@ class Ledger:
         found: list[Where] = []
         states = self._sources().values()
         for watch in spec.watch:
-            lens, logs = lens_of(self.engine.config, watch), frozenset(watch.logs)
+            lens, patterns = lens_of(self.engine.config, watch), frozenset(watch.patterns)
             for state in states:
-                place = self._places.get(state.source)
-                if place is not None and not logs.isdisjoint(state.patterns):
+                place = self._places.get(JOURNAL if state.source.startswith(f"{JOURNAL}:") else state.source)
+                if place is not None and not patterns.isdisjoint(state.patterns):
                     found.append(Where(state.source, lens, (place.device, place.inode, place.offset)))
         return tuple(found)
 

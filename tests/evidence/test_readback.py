@@ -1,15 +1,19 @@
 """evidence/readback.py: lines as they stand in the log."""
 
 import gzip
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.evidence.conftest import START, Log
+from tests.evidence.conftest import SSHD, START, Log
+from tests.journals import SSHD as BY_SSHD
 
 from banwatch.evidence import readback
 from banwatch.evidence.clue import Where
 from banwatch.evidence.readback import read_back
+from banwatch.filter.match import compile_filter
+from banwatch.filter.scan import Lens
 from banwatch.store.values import Line
 
 FAIL = "Failed for root from 192.0.2.7"
@@ -92,6 +96,20 @@ def test_what_is_not_there_any_more(log, loss):
     if loss == "directory":
         log.path.mkdir()
     assert read_back([clue]) == [()]
+
+
+def test_the_journal(log, journal):
+    """Entries of the time in question, in its order; those of others are not looked at, and its time is where they stand."""
+    lens = Lens(compile_filter(replace(SSHD, header=("syslog",))))
+    where = Where("journal:SYSLOG_IDENTIFIER=sshd+_UID=0", lens, (0, 0, 0))
+    for after, text in ((-700, FAIL), (1, FAIL), (2, NOISE), (3, FAIL), (4, FAIL), (400, FAIL)):
+        journal.write(text, at=START + after, **BY_SSHD)
+    journal.write(FAIL, at=START + 500, **BY_SSHD | {"_UID": "7"})
+    [lines] = read_back([log.clue(until=4, logs=(where,))], journal=journal.path.parent)
+    assert at(lines) == pytest.approx([1, 3, 4])
+    assert [(line.file, line.offset) for line in lines] == [(where.source, round(line.at * 1e6)) for line in lines]
+    assert lines[0].text.endswith(f" - sshd[812]: {FAIL}")
+    assert read_back([log.clue(until=4, logs=(where,))], journal=journal.path.parent / "none") == [()]
 
 
 def test_how_far_it_goes(log):

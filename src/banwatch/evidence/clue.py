@@ -24,7 +24,7 @@ LINES = 20
 
 class Where(NamedTuple):
     """
-    A log in which lines may stand, and how they are read.
+    A log in which lines may stand, or a journal match, and how they are read.
 
     Args:
         end: (device, inode, offset): up to here it has been read.
@@ -52,7 +52,7 @@ class Clue(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A match, and where its line stands."""
+    """A match, and where its line stands: at which offset, or in the journal at which time, in microseconds."""
 
     match: Match
     file: str

@@ -1,5 +1,6 @@
 """
-Reads lines back from where they stand: blocking, for a thread. Logs are read from their end backwards, in stretches that grow.
+Reads lines back from where they stand: blocking, for a thread. Logs are read from their end backwards, in stretches that grow,
+the journal from the ban backwards.
 """
 
 import os
@@ -8,9 +9,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from banwatch.errors import SourceError
 from banwatch.evidence.clue import Clue, Found, Sieve, Where
 from banwatch.filter.scan import Lens, Scanner
+from banwatch.model import JOURNAL
 from banwatch.sources.cut import LONGEST
+from banwatch.sources.journal_entry import read_entry
+from banwatch.sources.journal_library import Handle, Library
+from banwatch.sources.journal_line import LineMaker
+from banwatch.sources.journal_match import Matches
 from banwatch.store.values import Line
 
 FIRST = 1 << 16
@@ -19,6 +26,12 @@ FIRST = 1 << 16
 FURTHEST = 1 << 24
 """Bytes of a log that are looked at, at most; what stands before is not found any more."""
 
+ENTRIES = 20_000
+"""Entries of the journal that are looked at, at most."""
+
+LATE = 10.0
+"""Seconds that an entry may have taken to its place in the journal."""
+
 NEEDLES = 16
 """More texts than this are not looked for in each line before it is looked at."""
 
@@ -26,8 +39,13 @@ _PLAIN = re.compile(r"[A-Za-z0-9._@+-]+")
 _PACKED = (".gz", ".xz", ".bz2", ".zst")
 
 
-def read_back(clues: Sequence[Clue], furthest: int = FURTHEST) -> list[tuple[Line, ...]]:
-    """The lines of each of `clues`, as far as they are still there."""
+def read_back(clues: Sequence[Clue], furthest: int = FURTHEST, journal: Path | None = None) -> list[tuple[Line, ...]]:
+    """
+    The lines of each of `clues`, as far as they are still there.
+
+    Args:
+        journal: where journal files are; None is this host's journal.
+    """
     sieve, needles = Sieve(clues), _needles(clues)
     now = max((clue.until for clue in clues), default=0.0)
     logs: dict[tuple[str, Lens], Where] = {}
@@ -37,8 +55,13 @@ def read_back(clues: Sequence[Clue], furthest: int = FURTHEST) -> list[tuple[Lin
             if known is None or where.end[2] > known.end[2]:
                 logs[where.source, where.lens] = where
     for where in logs.values():
-        with suppress(OSError):  # what cannot be read is as good as gone
-            _read_log(where, sieve, needles, now, furthest)
+        with suppress(OSError, SourceError):  # what cannot be read is as good as gone
+            if where.source.startswith(f"{JOURNAL}:"):
+                since = min(clue.since for clue in clues) - 1.0
+                with Handle(Library(), journal, LONGEST) as handle:
+                    _read_journal(handle, where, sieve, needles, since, now)
+            else:
+                _read_log(where, sieve, needles, now, furthest)
         sieve.turn_back()
     return sieve.lines()
 
@@ -65,6 +88,25 @@ def _read_log(where: Where, sieve: Sieve, needles: Sequence[bytes], now: float, 
                     break
                 end, length = start, length * 4  # where no line starts, the next stretch is longer, not earlier
         left -= size
+
+
+def _read_journal(handle: Handle, where: Where, sieve: Sieve, needles: Sequence[bytes], since: float, now: float) -> None:
+    scanner, lines, matches = Scanner([where.lens]), LineMaker(), Matches([where.source])
+    handle.match([where.source])
+    handle.seek_time(round((now + LATE) * 1e6))
+    found: list[Found] = []
+    for _ in range(ENTRIES):
+        if not handle.previous() or handle.time() < since * 1e6:
+            break
+        with suppress(OSError):  # a damaged entry
+            entry = read_entry(handle, matches, lines)
+            if entry is None or (needles and not any(needle in entry.line for needle in needles)):
+                continue
+            text = entry.line.decode(where.lens.encoding, "backslashreplace").removesuffix("\n")
+            if (match := scanner.match_line(0, text, now)) is not None:
+                found.append(Found(match, where.source, entry.time))
+    for one in reversed(found):
+        sieve.add(one)
 
 
 def _needles(clues: Sequence[Clue]) -> tuple[bytes, ...]:

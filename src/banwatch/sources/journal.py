@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from inotify_simple import INotify, flags
 
@@ -21,6 +21,7 @@ from banwatch.errors import SourceError
 from banwatch.model import JOURNAL, Chunk, Position
 from banwatch.sources.base import Counters, SourceState
 from banwatch.sources.journal_access import check_rights, is_there, nearest
+from banwatch.sources.journal_entry import Entry, read_entry
 from banwatch.sources.journal_library import Handle, Library
 from banwatch.sources.journal_line import LONGEST, LineMaker
 from banwatch.sources.journal_match import Matches
@@ -37,15 +38,6 @@ _NOWHERE: Final = Position(0, 0, 0)
 _MICRO: Final = 1_000_000
 
 
-class _Entry(NamedTuple):
-    """An entry that somebody wants; `time` is journald's, in microseconds."""
-
-    patterns: frozenset[str]
-    line: bytes
-    time: int
-    cursor: str
-
-
 class _Reading:
     """
     A handle, what it looks for, and the entry that it is ahead by.
@@ -57,7 +49,7 @@ class _Reading:
     def __init__(self, handle: Handle, patterns: Iterable[str], until: int | None = None) -> None:
         self.handle = handle
         self.until = until
-        self.ahead: _Entry | None = None
+        self.ahead: Entry | None = None
         self.stepped = False
         self.matches = Matches(patterns)
         handle.match(patterns)
@@ -317,7 +309,7 @@ class Journal:
             return None
         patterns: frozenset[str] = frozenset()
         lines: list[bytes] = []
-        last: _Entry | None = None
+        last: Entry | None = None
         for _ in range(ENTRIES):
             if reading.ahead is None and not self._step(reading):
                 self._end(reading)
@@ -346,27 +338,14 @@ class Journal:
             return False
         reading.stepped = False
         try:
-            reading.ahead = self._read(reading)
+            reading.ahead = read_entry(handle, reading.matches, self._lines)
         except OSError:  # a damaged entry; those behind it may be whole
             self._counters_of(self._patterns).errors += 1
         else:
             return reading.until is None or reading.ahead is None or reading.ahead.time <= reading.until
         return True
 
-    def _read(self, reading: _Reading) -> _Entry | None:
-        value = reading.handle.value
-        patterns = reading.matches.of(tuple([value(field) for field in reading.matches.fields]))
-        message = value(b"MESSAGE") if patterns else None
-        if message is None:
-            return None
-        program = value(b"SYSLOG_IDENTIFIER") or value(b"_COMM")
-        pid = value(b"_PID") or value(b"SYSLOG_PID")
-        came = reading.handle.time()
-        told = value(b"_SOURCE_REALTIME_TIMESTAMP")
-        at = int(told) if told is not None and told.isdigit() and len(told) <= 16 else came
-        return _Entry(patterns, self._lines.line(at, program, pid, message), came, reading.handle.cursor())
-
-    def _chunk(self, reading: _Reading, data: bytes, last: _Entry) -> Chunk:
+    def _chunk(self, reading: _Reading, data: bytes, last: Entry) -> Chunk:
         live = self.caught_up.is_set() and reading is self._main
         if reading.until is None:
             self._position = Position(0, 0, 0, at=last.time / _MICRO, cursor=last.cursor)
