@@ -113,3 +113,19 @@ async def test_another_life(journal):
     async with Sources(journal=journal.path.parent, resume={chunk.source: chunk.position}) as sources:
         await sources.follow(wanted)
         assert (await anext(sources.parts[1])).data.endswith(b"sshd[812]: 3\n")
+
+
+async def test_another_life_of_a_file(tmp_path):
+    """Nothing of what is remembered is lost while nobody follows it yet."""
+    log = tmp_path / "sshd.log"
+    log.write_text("1\n2\n")
+    wanted = config(Watch("sshd", logs=(str(log),)))
+    async with Sources(journal=tmp_path) as sources:
+        await sources.follow(wanted)
+        chunk = await anext(sources.parts[0])
+    with log.open("a") as file:
+        file.write("3\n")
+    async with Sources(journal=tmp_path, resume={chunk.source: chunk.position}) as sources:
+        await sources.follow(wanted)
+        await sources.follow(sources.choose(wanted))
+        assert (await anext(sources.parts[0])).data == b"3\n"

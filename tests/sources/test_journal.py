@@ -5,7 +5,7 @@ import errno
 import time
 
 import pytest
-from tests.journals import DOVECOT, SSHD, export
+from tests.journals import DOVECOT, SSHD, JournalFile, export
 
 from banwatch.errors import SourceError
 from banwatch.model import Position
@@ -109,6 +109,20 @@ async def test_another_life_goes_on_where_one_ended(journal):
         async with follow(journal, SSHD_PATTERN, DOVECOT_PATTERN, resume=resume) as reader:
             assert (await take(reader, 5 - seen))[0] == expected[seen:]
             assert await is_at_end(reader)
+
+
+async def test_entries_that_move_to_another_file(journal):
+    """As from /run to /var when journald is flushed: they are the same ones, also the last that was read."""
+    now = time.time()
+    first = export("1", now - 30, **SSHD) + export("2", now - 20, **SSHD)
+    journal.feed(first)
+    async with follow(journal) as reader:
+        assert (await take(reader, 2))[0] == ["sshd[812]: 1", "sshd[812]: 2"]
+        moved = JournalFile(journal.path.with_name("x.journal"))
+        moved.feed(first + export("3", now - 10, **SSHD))
+        journal.path.unlink()
+        assert (await take(reader, 1))[0] == ["sshd[812]: 3"]
+        assert await is_at_end(reader)
 
 
 async def test_a_place_whose_entry_is_gone(journal, tmp_path):
