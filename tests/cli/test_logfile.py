@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.journals import SSHD
 
 from banwatch.cli.logfile import Dates, LogFile, parse_now, read_chunks
 from banwatch.errors import BanwatchError, SourceError
@@ -134,3 +135,12 @@ def test_parse_now():
     assert parse_now("2026-11-20T11:00:00+01:00") == 1795168800.0
     with pytest.raises(BanwatchError, match="expected a time like"):
         parse_now("yesterday")
+
+
+def test_a_journal_file(journal):
+    """Its entries are the lines."""
+    journal.write("one", "two", **SSHD)
+    notes = []
+    (chunk,) = read_chunks(str(journal.path), 7.0, notes.append)
+    assert [line.rpartition(b" ")[2] for line in chunk.data.splitlines()] == [b"one", b"two"]
+    assert sum(notes) == 0

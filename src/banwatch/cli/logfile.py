@@ -14,6 +14,7 @@ from banwatch.errors import BanwatchError
 from banwatch.filter.dates import KNOWN, DateReader
 from banwatch.model import Chunk, Position
 from banwatch.sources.cut import Cutter
+from banwatch.sources.journal_lines import SUFFIX, JournalLines
 from banwatch.sources.unpack import Unpacked, unreadable
 
 BLOCK: Final = 256 * 1024
@@ -26,9 +27,9 @@ _DATE: Final = re.compile(KNOWN.pattern)
 
 class LogFile:
     """
-    The bytes of a log, unpacked according to its name; `-` is standard input.
+    The bytes of a log, unpacked according to its name, or the entries of a journal file as lines; `-` is standard input.
 
-    `size` is that of the file as it is, packed or not; 0 if it is no file but a pipe.
+    `size` is that of the file as it is, packed or not; 0 if it is no file of lines.
 
     Raises:
         SourceError: it cannot be opened, or what unpacks it is not here.
@@ -37,7 +38,7 @@ class LogFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self.size = 0
-        self._file: Unpacked | None = None
+        self._file: Unpacked | JournalLines | None = None
         if path == "-":
             return
         try:
@@ -45,6 +46,10 @@ class LogFile:
             status = os.fstat(raw.fileno())
         except OSError as error:
             raise unreadable(path, error) from error
+        if path.endswith(SUFFIX):
+            raw.close()
+            self._file = JournalLines(path)
+            return
         self.size = status.st_size if stat.S_ISREG(status.st_mode) else 0
         self._file = Unpacked(raw, path)
 
@@ -57,7 +62,7 @@ class LogFile:
     @property
     def position(self) -> int:
         """How many of its `size` bytes were taken from the file."""
-        return self._file.taken if self._file is not None and self.size else 0
+        return self._file.taken if isinstance(self._file, Unpacked) and self.size else 0
 
     def read(self, size: int = BLOCK) -> bytes:
         """

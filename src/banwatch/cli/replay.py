@@ -54,7 +54,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("logs", metavar="LOG", nargs="+", help="a log, also .gz, .bz2, .xz or .zst; - is standard input")
+    formats = "a log, also .gz, .bz2, .xz, .zst or .journal; - is standard input"
+    parser.add_argument("logs", metavar="LOG", nargs="+", help=formats)
     parser.add_argument("--config", metavar="DIR", type=Path, default=DIRECTORY, help="default: %(default)s")
     parser.add_argument("--jail", metavar="J", help="this jail alone, even if it is not enabled")
     parser.add_argument("--compare", metavar="DIR", type=Path, help="what would be different under another configuration")

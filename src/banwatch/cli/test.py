@@ -41,7 +41,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("filter", metavar="FILTER", help="its name, or the path of a YAML file")
     logs = parser.add_argument(
-        "logs", metavar="LOG", nargs="+", default=[], help="a log, also .gz, .bz2, .xz or .zst; - is standard input"
+        "logs", metavar="LOG", nargs="+", default=[], help="a log, also .gz, .bz2, .xz, .zst or .journal; - is standard input"
     )
     logs.required = False  # nargs="*" would be content with nothing as soon as an option stands before the first LOG
     parser.add_argument("--line", metavar="TEXT", action="append", default=[], help="a line to be tried; may be repeated")

@@ -21,16 +21,18 @@ class Entry(NamedTuple):
     cursor: str
 
 
-def read_entry(handle: Handle, matches: Matches, lines: LineMaker) -> Entry | None:
+def read_entry(handle: Handle, matches: Matches | None, lines: LineMaker) -> Entry | None:
     """
     The entry on which `handle` stands; None if nobody wants it, or it has no message.
 
+    Args:
+        matches: None: any entry is wanted.
     Raises:
         OSError: it is damaged.
     """
     value = handle.value
-    patterns = matches.of(tuple([value(field) for field in matches.fields]))
-    message = value(b"MESSAGE") if patterns else None
+    patterns = frozenset[str]() if matches is None else matches.of(tuple([value(field) for field in matches.fields]))
+    message = value(b"MESSAGE") if patterns or matches is None else None
     if message is None:
         return None
     program = value(b"SYSLOG_IDENTIFIER") or value(b"_COMM")

@@ -27,6 +27,7 @@ _POINTER: Final = ctypes.c_void_p
 _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
     "open": (_POINTER, ctypes.c_int),
     "open_directory": (_POINTER, ctypes.c_char_p, ctypes.c_int),
+    "open_files": (_POINTER, ctypes.POINTER(ctypes.c_char_p), ctypes.c_int),
     "close": (_HANDLE,),
     "flush_matches": (_HANDLE,),
     "add_match": (_HANDLE, ctypes.c_char_p, ctypes.c_size_t),
@@ -78,11 +79,11 @@ class Handle:
     A place in the journal, between two entries or on one. What fails raises OSError with libsystemd's errno.
 
     Args:
-        directory: of journal files; None is this host's journal.
+        place: a journal file, or a directory of them; None is this host's journal.
         longest: how much of a value is handed out.
     """
 
-    def __init__(self, library: Library, directory: Path | None, longest: int) -> None:
+    def __init__(self, library: Library, place: Path | None, longest: int) -> None:
         self._library = library
         self._get_data = library.get_data
         self._longest = longest
@@ -91,10 +92,12 @@ class Handle:
         self._at_number = ctypes.byref(self._number)
         self._handle: ctypes.c_void_p | None = None
         handle = ctypes.c_void_p()
-        if directory is None:
+        if place is None:
             self._check(library.open(ctypes.byref(handle), _LOCAL_ONLY))
+        elif place.is_dir() or not place.exists():
+            self._check(library.open_directory(ctypes.byref(handle), os.fsencode(place), 0))
         else:
-            self._check(library.open_directory(ctypes.byref(handle), os.fsencode(directory), 0))
+            self._check(library.open_files(ctypes.byref(handle), (ctypes.c_char_p * 2)(os.fsencode(place), None), 0))
         self._handle = handle
         try:
             self._check(library.set_data_threshold(handle, longest + 64))  # of compressed values no more is unpacked
