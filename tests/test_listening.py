@@ -44,7 +44,11 @@ async def test_which_is_read(journal, tmp_path):
             (str(tmp_path / "dovecot.log"), b"two\n"),
             ("journal", b"one\n"),
         ]
+        assert [chunk.live for chunk in chunks] == [False, False]
         assert sources.problems() == []
+        coming = asyncio.ensure_future(anext(sources.parts[1]))
+        await asyncio.to_thread(journal.write, "three", **SSHD)
+        assert (await asyncio.wait_for(coming, 10)).live
 
 
 async def test_a_journal_that_is_not_read(journal, tmp_path, monkeypatch):

@@ -178,6 +178,21 @@ async def test_rotation(journal):
         assert await is_at_end(reader)
 
 
+async def test_old_entries_that_turn_up_late(journal):
+    """They are not taken for new ones, whose dates would be wrong then."""
+    now = time.time()
+    journal.write("1", at=now - 300, **SSHD)
+    async with follow(journal) as reader:
+        assert (await take(reader, 1))[0] == ["sshd[812]: 1"]
+        assert await is_at_end(reader)
+        journal.write("2", at=now - 200, **SSHD)
+        lines, chunk = await take(reader, 1)
+        assert (lines, chunk.live) == (["sshd[812]: 2"], False)
+        journal.write("3", **SSHD)
+        lines, chunk = await take(reader, 1)
+        assert (lines, chunk.live) == (["sshd[812]: 3"], True)
+
+
 async def test_damaged_files(journal):
     """What is broken is passed over, the rest is read."""
     journal.write("1", **SSHD)

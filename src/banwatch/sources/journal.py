@@ -29,6 +29,9 @@ from banwatch.sources.journal_match import Matches
 ENTRIES: Final = 256
 """So many are read at once; that takes a few milliseconds, in which nothing else happens."""
 
+STALE: Final = 60.0
+"""An entry that journald got longer ago than this is an old one, also where it turns up late: files were moved here."""
+
 RETRY_SECONDS: Final = 60.0
 """The longest wait after a failure; the first is one second, each further one twice as long."""
 
@@ -148,7 +151,10 @@ class Journal:
             return
         # What an earlier life followed is not known; what is followed first goes on where it ended.
         new = self._patterns - before if self._has_begun else frozenset()
+        is_first = not self._has_begun
         self._begin()
+        if is_first and self._main is not None:
+            self.caught_up.clear()
         if new and self._main is not None and self._position.cursor:
             try:
                 self._look_back(new)
@@ -309,7 +315,7 @@ class Journal:
             return None
         patterns: frozenset[str] = frozenset()
         lines: list[bytes] = []
-        last: Entry | None = None
+        first = last = None
         for _ in range(ENTRIES):
             if reading.ahead is None and not self._step(reading):
                 self._end(reading)
@@ -318,10 +324,11 @@ class Journal:
                 continue
             if lines and entry.patterns != patterns:
                 break
+            first = first or entry
             patterns, last, reading.ahead = entry.patterns, entry, None
             lines.append(entry.line)
         self._failures = 0
-        return None if last is None else self._chunk(reading, b"".join(lines), last)
+        return None if first is None or last is None else self._chunk(reading, b"".join(lines), first, last)
 
     def _end(self, reading: _Reading) -> None:
         """Nothing is left in it at the moment."""
@@ -345,8 +352,9 @@ class Journal:
             return reading.until is None or reading.ahead is None or reading.ahead.time <= reading.until
         return True
 
-    def _chunk(self, reading: _Reading, data: bytes, last: Entry) -> Chunk:
-        live = self.caught_up.is_set() and reading is self._main
+    def _chunk(self, reading: _Reading, data: bytes, first: Entry, last: Entry) -> Chunk:
+        now = self._clock()
+        live = self.caught_up.is_set() and reading.until is None and first.time >= (now - STALE) * _MICRO
         if reading.until is None:
             self._position = Position(0, 0, 0, at=last.time / _MICRO, cursor=last.cursor)
         self._held |= last.patterns
@@ -356,7 +364,7 @@ class Journal:
         counters.bytes += len(data)
         counters.too_long += self._lines.too_long
         self._lines.too_long = 0
-        return Chunk(JOURNAL, data, start, self._position, live, self._clock(), last.patterns)
+        return Chunk(JOURNAL, data, start, self._position, live, now, last.patterns)
 
     def _counters_of(self, patterns: frozenset[str]) -> Counters:
         return self._counters.setdefault(min(patterns, default=""), Counters())
