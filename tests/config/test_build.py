@@ -124,6 +124,15 @@ def test_a_match_that_anybody_can_meet():
     assert jail(text)[1] == [f"x.yaml:3: warning: j.watch.svc.journal[1]: {note}"]
 
 
+def test_a_filter_that_cannot_read_the_journal():
+    """It would never match anything there."""
+    reader = Reader(jail="j", prefix="j")
+    node, _ = compose("watch:\n  svc: {journal: [_UID=0]}\n  web: {journal: [_UID=0]}\n" + RULE, "x.yaml")
+    assert build_jail(reader, "j", node, NOWHERE, Defaults(), KINDS, {"web"}) is not None
+    note = "the filter web does not read entries of the journal: its header has no `syslog`"
+    assert [render_problem(problem) for problem in reader.problems] == [f"x.yaml:3: warning: j.watch.web.journal: {note}"]
+
+
 @pytest.mark.parametrize(
     ("logs", "journal", "own"),
     [

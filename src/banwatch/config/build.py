@@ -5,7 +5,7 @@ Pure.
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from banwatch.config import schema
@@ -80,17 +80,24 @@ def _examples(reader: Reader, written: Iterable[Mapping[str, Any]]) -> Iterable[
 
 
 def build_jail(
-    reader: Reader, name: str, node: Node, mark: Mark, defaults: Defaults, filters: Mapping[str, frozenset[str]]
+    reader: Reader,
+    name: str,
+    node: Node,
+    mark: Mark,
+    defaults: Defaults,
+    filters: Mapping[str, frozenset[str]],
+    bare: Collection[str] = (),
 ) -> JailSpec | None:
     """
     One jail, or None when it has problems.
 
     Args:
         filters: the kinds that each known filter has, those with problems included.
+        bare: filters that do not read a line with the header of a syslog.
     """
     values = reader.fields(node, schema.JAIL, "", mark)
     bantime = values.pop("bantime", defaults.bantime)
-    watch = tuple(_watches(reader, values.pop("watch", {}), filters))
+    watch = tuple(_watches(reader, values.pop("watch", {}), filters, bare))
     kinds = frozenset(kind for watched in watch for kind in filters.get(watched.filter, KINDS))
     written = values.pop("rules", {})
     rules = tuple(_rules(reader, written, defaults.limit, bantime, kinds or frozenset(KINDS)))
@@ -114,7 +121,9 @@ def build_jail(
     )
 
 
-def _watches(reader: Reader, written: Mapping[str, Any], filters: Mapping[str, frozenset[str]]) -> Iterable[Watch]:
+def _watches(
+    reader: Reader, written: Mapping[str, Any], filters: Mapping[str, frozenset[str]], bare: Collection[str]
+) -> Iterable[Watch]:
     for name, values in written.items():
         path = f"watch.{name}"
         chosen = values.pop("filter", name)
@@ -123,6 +132,11 @@ def _watches(reader: Reader, written: Mapping[str, Any], filters: Mapping[str, f
             note = f"no filter is named {chosen}; did you mean {near[0]}?" if near else ""
             reader.complain(_mark(reader, path, "filter"), path, f"a filter ({', '.join(sorted(filters))})", chosen, note)
         _check_sources(reader, path, values)
+        if values.get("journal") and chosen in bare:
+            note = f"the filter {chosen} does not read entries of the journal: its header has no `syslog`"
+            reader.complain(
+                _mark(reader, path, "journal"), f"{path}.journal", "a filter with header: syslog", "", note, warning=True
+            )
         yield Watch(filter=chosen, own_logs=_has_own_logs(reader, path), **values)
 
 

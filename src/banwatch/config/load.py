@@ -51,7 +51,8 @@ def load_config(
     filters = _build_filters(layers.filters, layers.broken_filters, problems)
     compiled = _compile_filters(filters, shipped, older, layers.broken_filters, problems)
     kinds = {name: _kinds(filters.get(name)) for name in (*layers.filters, *layers.broken_filters)}
-    specs = _build_jails(layers.jails, layers.broken_jails, problems, defaults, kinds)
+    bare = {name for name, spec in filters.items() if not any("<SYSLOG>" in text or text == "syslog" for text in spec.header)}
+    specs = _build_jails(layers.jails, layers.broken_jails, problems, defaults, kinds, bare)
     _refuse_shared_sets(specs, layers.broken_jails, problems)
     used = [spec for spec in specs if spec.enabled != "false" or spec.name in wanted]
     _break_watchers(used, layers.broken_jails, layers.broken_filters)
@@ -140,13 +141,14 @@ def _build_jails(
     problems: list[Problem],
     defaults: Defaults,
     kinds: Mapping[str, frozenset[str]],
+    bare: Collection[str],
 ) -> list[JailSpec]:
     specs = []
     for name, entry in entries.items():
         reader = Reader(jail=name, prefix=name)
         if isinstance(entry.node, Null):
             reader.deleted(entry.node, "", named=True)
-        elif (spec := build_jail(reader, name, entry.node, entry.mark, defaults, kinds)) is not None:
+        elif (spec := build_jail(reader, name, entry.node, entry.mark, defaults, kinds, bare)) is not None:
             specs.append(spec)
         problems += reader.problems
         if reader.broken:
