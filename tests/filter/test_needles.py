@@ -45,3 +45,18 @@ def test_behind_enough_text_repeats_are_looked_at_once():
     """What repeats without end tells little when it comes late, and makes the search larger."""
     (needle,) = needles(r"^Connection from \d+ at <HOST>$", program="prog")
     assert needle.regex.endswith(rb"Connection\ from\ (?:[0-9])|\[ *[0-9]|message repeated )")
+
+
+@pytest.mark.parametrize(
+    ("regex", "texts"),
+    [
+        (r"^<HOST> (?:[a-z]+|x) (?:refused|denied)$", {b"refused", b"denied"}),
+        (r"^<HOST> (?:no|(?:refused|denied) by) x$", None),
+        (r"^<HOST> (?>(?:refused|(?:\d denied|\d banned)) x)+$", {b"refused", b"denied", b"banned"}),
+        (r"(?i)^<HOST> (?:Refused|Denied)$", {b"refused", b"denied"}),
+    ],
+)
+def test_alternatives_are_needed_one_of_them(regex, texts):
+    """Where no text stands in every match, one of several does, if each alternative has one."""
+    found = needles(regex, header=("none",))
+    assert found == (EVERY_LINE,) if texts is None else {needle.literal for needle in found} == texts

@@ -23,6 +23,9 @@ _BETWEEN: Final = (rb"\[ *[0-9]", rb"message repeated ")
 ENOUGH: Final = 24
 """Of the beginning of a message so many characters are looked at: more tells no more."""
 
+_MOST: Final = 32
+"""So many texts are looked for in the place of one; of more, some would stand in most lines."""
+
 _PLAIN: Final = 12
 """Behind so many characters a repeat without end is looked at once: more of it tells little, and makes the search large."""
 
@@ -52,11 +55,10 @@ def find_needles(headers: Sequence[Header], patterns: Sequence[Pattern]) -> tupl
         needles: list[Needle] = []
         for nodes, _ in trees:
             lead = _lead(nodes, bool(nodes.state.flags & re.IGNORECASE))
-            text = longest_text(nodes)
             if _anchored(nodes) and lead.least >= LEAST:
                 leads.append(lead.regex)
-            elif text is not None:
-                needles.append(text)
+            elif texts := needed_texts(nodes):
+                needles.extend(texts)
             else:
                 leads.append(b"")
         if leads:
@@ -64,7 +66,7 @@ def find_needles(headers: Sequence[Header], patterns: Sequence[Pattern]) -> tupl
             for program in dict.fromkeys(filter(None, programs)):
                 needles.extend(Needle(name + _BEHIND_PROGRAM + behind) for name in program)
         return _fewest(needles)
-    return _fewest([longest_text(nodes) or EVERY_LINE for nodes, _ in trees])
+    return _fewest([needle for nodes, _ in trees for needle in needed_texts(nodes) or (EVERY_LINE,)])
 
 
 def _fewest(needles: Sequence[Needle]) -> tuple[Needle, ...]:
@@ -102,14 +104,41 @@ def _anchored(nodes: Any) -> bool:
     return len(nodes) > 0 and nodes[0][0] is tree.AT and nodes[0][1] in tree.AT_BEGINNINGS
 
 
-def longest_text(nodes: Any) -> Needle | None:
-    """The longest text that stands in every ASCII line with a match; None if there is none worth searching for."""
-    best = max(_texts(nodes, bool(nodes.state.flags & re.IGNORECASE)), key=lambda found: len(found[0]), default=("", False))
-    text, folded = best[0], best[1] and best[0].lower() != best[0].upper()
-    if len(text) < LEAST:
-        return None
+def needed_texts(nodes: Any) -> tuple[Needle, ...]:
+    """One of these stands in every ASCII line with a match: the longest text, else one for each alternative; perhaps none."""
+    found = _needed(nodes, bool(nodes.state.flags & re.IGNORECASE))
+    return tuple(_needle(*text) for text in found) if found is not None and len(found) <= _MOST else ()
+
+
+def _needed(nodes: Any, folded: bool) -> list[tuple[str, bool]] | None:
+    best = max(_texts(nodes, folded), key=lambda found: len(found[0]), default=("", False))
+    if len(best[0]) >= LEAST:
+        return [best]
+    for op, argument in nodes:
+        if op is tree.BRANCH:
+            branches = [_needed(branch, folded) for branch in argument[1]]
+            found = None if None in branches else [text for branch in branches for text in branch or ()]
+        elif op in (tree.SUBPATTERN, tree.ATOMIC_GROUP):
+            found = _needed(argument[3], _folds(argument, folded)) if op is tree.SUBPATTERN else _needed(argument, folded)
+        elif op in tree.REPEATS and argument[0] >= 1:
+            found = _needed(argument[2], folded)
+        else:
+            continue
+        if found is not None:
+            return found
+    return None
+
+
+def _needle(text: str, folded: bool) -> Needle:
+    folded = folded and text.lower() != text.upper()
     literal = (text.lower() if folded else text).encode("ascii")
     return Needle(re.escape(literal), literal, folded)
+
+
+def longest_text(nodes: Any) -> Needle | None:
+    """The longest text that stands in every ASCII line with a match; None if there is none worth searching for."""
+    text, folded = max(_texts(nodes, bool(nodes.state.flags & re.IGNORECASE)), key=lambda found: len(found[0]))
+    return _needle(text, folded) if len(text) >= LEAST else None
 
 
 def _texts(nodes: Any, folded: bool) -> list[tuple[str, bool]]:
