@@ -9,10 +9,12 @@ from collections import Counter
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from tests.house import House
 
 from banwatch.config.model import JailSpec
 from banwatch.errors import FirewallError
 from banwatch.firewall.base import MARKS
+from banwatch.firewall.null import NullFirewall
 from banwatch.firewall.wire import LONGEST
 from banwatch.model import Target
 
@@ -227,6 +229,20 @@ async def test_what_cannot_be_laid_is_tried_again(make_house):
     assert house.reporter.in_force(ban)
     assert house.reconciler.problems() == []
     assert +house.reconciler.repairs == Counter(set=1, members=1)
+
+
+async def test_a_firewall_that_is_none():
+    """A dry run's holds no sets: nothing is compared, nothing is missing, and nobody wakes up."""
+    house = House(NullFirewall(), [JailSpec("sshd")])
+    task = asyncio.create_task(house.enforcer.run())
+    ban = await house.ban("192.0.2.7")
+    await house.reconciler.compare(thoroughly=True)
+    assert house.reporter.in_force(ban)
+    async with minding(house):
+        await asyncio.sleep(0)
+        assert {each.get_coro().__name__ for each in asyncio.all_tasks()} >= {"run", "_renew_daily"}
+        assert not {each.get_coro().__name__ for each in asyncio.all_tasks()} & {"_poll", "_await_rules"}
+    task.cancel()
 
 
 async def test_one_failure_is_none(make_house):
