@@ -104,7 +104,7 @@ class World:
             self.written += lines
             self.anytime.update(lines)
 
-    _may_be_late = False
+    _may_be_late = is_unseen = False
 
     def _make_room(self) -> Path:
         if self.dated:
@@ -125,6 +125,7 @@ class World:
         if self.log.exists():
             to = self._make_room()
             self.rotated.insert(0, self.log.rename(to))
+            self.is_unseen = True
             self._may_be_late = not self._give_up_half()
             if b"\n" not in self.rotated[0].read_bytes():
                 self.unknown.add(self.rotated[0].stat().st_ino)
@@ -157,7 +158,7 @@ class World:
     def pack(self, which: int) -> None:
         # What had no whole line when it was rotated has nothing by which it could be known again when packed.
         plain = [path for path in self.rotated if path.suffix[1:] not in PACK and path.stat().st_ino not in self.unknown]
-        if plain:
+        if plain and not (self.tail is not None and self.is_unseen):  # what was not seen before it was packed is not known
             path = plain[which % len(plain)]
             if path == self.rotated[0]:
                 self._may_be_late = False
@@ -193,6 +194,7 @@ class World:
 
     def notice(self) -> None:
         if self.tail is not None:
+            self.is_unseen &= not self.log.exists()
             self.waker.events.add(Event(EVERYTHING, ""))
             self.tail._notice()  # the kernel would have told
 
@@ -331,6 +333,9 @@ async def test_rotated_and_packed_meanwhile(log, rows, follow, append):
         [8, 11],
     )  # the packed one is let go of when it is still
     async with follow(log, resume=reader.rows) as reader:
+        append(log.with_name("app.log.1"), b"late\n")
+        assert await reader.lines(1) == [b"late\n"]
+        assert reader.rows[str(log)].at == after.at  # of the log itself, which was not read since
         append(log, b"six\n")
         assert await reader.lines(1) == [b"six\n"]
 

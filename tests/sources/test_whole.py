@@ -70,6 +70,7 @@ def test_a_line_under_way_in_a_rotated_file():
     old, lead = One(File(1, (10,), is_under_way=True)), One(File(2, (20,), is_under_way=True))
     whole = position_of(lead, (old,), lead, 9.0)
     assert (whole.at, whole.older[0].at) == (5.0, 0.0)
+    assert position_of(old, (old,), One(File(3)), 9.0).at == 5.0  # the last one is read to its end in any case
 
 
 def test_it_is_bounded():

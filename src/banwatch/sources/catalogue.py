@@ -185,7 +185,7 @@ class Catalogue:
             if place is not None and not place.offset and not file.stood:
                 place = None  # an inode that was an empty file's before tells nothing of one that is new
             if place is not None:
-                file.go_on(place.offset)
+                file.go_on(place.offset, place.at)
                 file.stand_anew()
             elif not any(self._memory.position(path) for path in paths):
                 file.look_back(self._lookback)

@@ -148,8 +148,9 @@ class LogFile(OpenFile):
         if self.stood > bytes_:
             self.seek(self.stood - bytes_)
 
-    def go_on(self, offset: int) -> None:
-        """Go on there, where a line starts."""
+    def go_on(self, offset: int, read_at: float = 0.0) -> None:
+        """Go on there, where a line starts; up to there it was read at that time."""
+        self.read_at = read_at
         self._begin(offset)
         self._hole = not self._before.strip(b"\0")
 

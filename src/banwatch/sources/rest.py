@@ -6,7 +6,7 @@ import fnmatch
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from banwatch.errors import SourceError
 from banwatch.model import Position
@@ -64,22 +64,22 @@ class Rest:
             known = (position for path in current.paths if (position := self._memory.position(path)) is not None)
             if (position := next(known, None)) is not None:
                 files = self._siblings.find((*current.paths, current.file.path))
-                chain = self._follow(position, files, current.source, current.patterns, current, stood)
-                for before, after in pairwise((*chain, current)):
+                found = self._follow(position, files, current.source, current.patterns, current, stood)
+                for before, after in pairwise((*found, current)):
                     after.wait_for(before)
-                rest += chain
+                rest += found
             for path in current.paths:
                 self._memory.forget(path)
         for source in self._memory.sources if new else ():
             patterns = frozenset(pattern for pattern in new if pattern == source or fnmatch.fnmatchcase(source, pattern))
             if patterns and (position := self._memory.position(source)) is not None:
-                chain = self._follow(position, self._siblings.find((source,)), source, patterns, None, stood)
-                for before, after in pairwise(chain):
+                found = self._follow(position, self._siblings.find((source,)), source, patterns, None, stood)
+                for before, after in pairwise(found):
                     after.wait_for(before)
-                if chain:
+                if found:
                     self._memory.forget(source)
-                    leads.setdefault(source, chain[-1])
-                rest += chain
+                    leads.setdefault(source, found[-1])
+                rest += found
         return rest
 
     def between(self, old: Followed, new: Followed, patterns: frozenset[str]) -> list[Followed]:
@@ -91,15 +91,15 @@ class Rest:
         if _is_first(old.file, new.paths):
             return []
         files = self._siblings.find((*new.paths, new.file.path))
-        at = next((number for number, one in enumerate(files) if one.identity == old.file.identity), len(files))
         since = (old.file.read_at - RECENT) * 1e9
-        unseen = [one for one in files[at + 1 :] if one.identity not in self._handles.files and one.written > since]
-        chain = [one for file in unseen if (one := self._open(Step(file, None), new.source, patterns, {})) is not None]
-        for before, after in pairwise((old, *chain, new)):
+        newer = files[_find(old.file, files) + 1 :]
+        unseen = [one for one in newer if one.identity not in self._handles.files and one.written > since]
+        found = [one for file in unseen if (one := self._open(Step(file, None), new.source, patterns, {})) is not None]
+        for before, after in pairwise((old, *found, new)):
             after.wait_for(before)
-        for one in (old, *chain[:-1]) if chain else ():
+        for one in (old, *found[:-1]) if found else ():
             one.superseded = one.retired
-        return chain
+        return found
 
     def _follow(
         self,
@@ -113,10 +113,10 @@ class Rest:
         is_current = current is not None and stood[current] is not None and _has(current.file, position)
         others = [one for one in files if current is None or one.identity != current.file.identity]
         steps = plan_rest(position, others, is_of, is_current=is_current)
-        chain = [one for step in steps if (one := self._open(step, source, patterns, stood)) is not None]
-        for one in chain[:-1]:
+        found = [one for step in steps if (one := self._open(step, source, patterns, stood)) is not None]
+        for one in found[:-1]:
             one.superseded = one.retired
-        return chain
+        return found
 
     def _open(self, step: Step, source: str, patterns: frozenset[str], stood: Stood) -> Followed | None:
         """The rotated file, to be gone on with where it was left; None if it cannot be opened."""
@@ -148,6 +148,14 @@ def _is_first(file: LogFile | PackedFile, paths: Iterable[str]) -> bool:
             if identity(os.lstat(f"{path}.1")) == file.identity:
                 return not os.path.lexists(f"{path}.0")
     return False
+
+
+def _find(file: LogFile | PackedFile, files: Sequence[Rotated]) -> int:
+    """Which of its rotated files, the oldest first, is this one, packed perhaps; the last of them if it is none."""
+    numbers = range(len(files) - 1, -1, -1)
+    itself = (number for number in numbers if files[number].identity == file.identity)
+    packed = (number for number in numbers for place in file.places()[-1:] if is_of(files[number], place))
+    return next(chain(itself, packed), len(files) - 1)
 
 
 def _has(file: LogFile | PackedFile, position: Position) -> bool:

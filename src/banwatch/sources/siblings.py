@@ -66,7 +66,7 @@ def open_rest(rotated: Rotated, place: Position | None) -> LogFile | PackedFile:
         return PackedFile(rotated.path, rotated.identity, rotated.size, place or START)
     plain = LogFile.open(rotated.path, stood=True)
     if place is not None:
-        plain.go_on(place.offset)
+        plain.go_on(place.offset, place.at)
     return plain
 
 

@@ -23,15 +23,11 @@ def position_of(followed: Followed, retired: Iterable[Followed], lead: Followed 
         retired: the rotated files of its source, in their order.
         lead: the file that the source leads to.
     """
-    begun, empty = list(followed.file.places()), list[Position]()
-    if retired:
-        begun = [
-            place._replace(at=0.0) if one is not lead and one.file.is_under_way else place
-            for one in dict.fromkeys((*retired, lead or followed, followed))
-            for place in one.file.places()
-        ]
-        empty = [Position(*one.file.identity, 0) for one in retired if not one.file.places()]
+    files = dict.fromkeys((*retired, lead or followed, followed)) if retired else (followed,)
+    begun = [(one, place) for one in files for place in one.file.places()]
     if not begun:
         return Position(*followed.file.identity, 0, at=now)
-    *older, last = begun
+    last = begun.pop()[1]
+    older = [place._replace(at=0.0) if one is not lead and one.file.is_under_way else place for one, place in begun]
+    empty = [Position(*one.file.identity, 0) for one in retired if not one.file.places()]
     return last._replace(older=(*older, *empty)[-OLDER:]) if older or empty else last
