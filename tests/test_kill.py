@@ -48,7 +48,7 @@ class Writer:
     """Writes lines, in pieces, into a log that it rotates from time to time; knows all that it has written."""
 
     def __init__(self, path, chance):
-        self.path, self.chance, self.written, self._rest = path, chance, b"", b""
+        self.path, self.chance, self.written, self._rest, self._sessions = path, chance, b"", b"", []
 
     def write(self):
         """Some lines; the last one perhaps not to its end."""
@@ -75,11 +75,16 @@ class Writer:
         self.path.touch()
 
     def _line(self):
-        host = f"198.51.{self.chance.randint(0, 9)}.{self.chance.randint(1, 60)}"
-        told = self.chance.choice([("fail",)] * 8 + [("hint", "fail")] * 8 + [("hint",), ("good",)])
-        rest = f"user{self.chance.randint(0, 3)} from {host}"
-        session = self.chance.randint(1, 30000)
-        return "".join(f"{_now()} door[{session}]: {what} {rest}\n" for what in told).encode()
+        """One of a session; that of a hint comes again later, with the full line about the same attempt."""
+        if len(self._sessions) > 200 or (self._sessions and self.chance.random() < 0.4):
+            what, session, rest = "fail", *self._sessions.pop(self.chance.randrange(len(self._sessions)))
+        else:
+            what = self.chance.choice(["hint"] * 10 + ["fail"] * 8 + ["good"])
+            session = self.chance.randint(1, 30000)
+            rest = f"user{self.chance.randint(0, 3)} from 198.51.{self.chance.randint(0, 9)}.{self.chance.randint(1, 60)}"
+            if what == "hint":
+                self._sessions.append((session, rest))
+        return f"{_now()} door[{session}]: {what} {rest}\n".encode()
 
 
 def _now():
