@@ -74,6 +74,25 @@ async def test_a_journal_that_is_not_read(journal, tmp_path, monkeypatch):
         assert len(sources.problems()) == 1
 
 
+async def test_from_files_to_the_journal(journal, tmp_path):
+    """What is read elsewhere from now on is not looked back for: it was read already. What is new is."""
+    (tmp_path / "sshd.log").touch()
+    journal.write("1", **SSHD)
+    journal.write("2", **DOVECOT)
+    before = config(both("sshd", tmp_path, source="logs"), Watch("dovecot", journal=(MATCHES["dovecot"],)))
+    after = config(both("sshd", tmp_path, source="journal"), Watch("new", journal=("SYSLOG_IDENTIFIER=sshd _PID=812 _UID=0",)))
+    async with Sources(journal=journal.path.parent) as sources:
+        await sources.follow(before)
+        before = sources.choose(before)
+        await sources.follow(before)
+        assert (await anext(sources.parts[1])).data.endswith(b": 2\n")
+        journal.write("3", **SSHD)
+        await sources.follow(before, after)
+        await sources.follow(sources.choose(after))
+        chunks = [await asyncio.wait_for(anext(sources.parts[1]), 10) for _ in range(2)]
+        assert [(chunk.data[-2:], len(chunk.patterns)) for chunk in chunks] == [(b"1\n", 1), (b"3\n", 2)]
+
+
 async def test_nobody_wants_the_journal(journal, tmp_path):
     """Then it is not looked for."""
     journal.write("one", **DOVECOT)

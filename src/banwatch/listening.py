@@ -38,6 +38,7 @@ class Sources:
         since = max((one.at for one in places.values()), default=0.0)
         self._tail = Tail((), clock=clock, resume=places)
         self._journal = Journal(clock=clock, resume=place, since=since, directory=journal)
+        self._had: set[tuple[str, str]] = set()
         self.parts: tuple[Tail | Journal, ...] = (self._tail, self._journal)
 
     async def __aenter__(self) -> Self:
@@ -53,8 +54,11 @@ class Sources:
         """Listen to what any of `configs` watches, and to nothing else."""
         patterns = frozenset[str]().union(*(config.patterns() for config in configs))
         journal = frozenset(pattern for pattern in patterns if pattern.startswith(f"{JOURNAL}:"))
+        services = {(spec.name, watch) for config in configs for spec in config.jails.values() for watch in spec.watch}
+        had = frozenset(pattern for jail, watch in services if (jail, watch.filter) in self._had for pattern in watch.patterns)
+        self._had = {(jail, watch.filter) for jail, watch in services}
         await self._tail.set_patterns(patterns - journal)
-        await self._journal.set_patterns(journal, max((config.lookback() for config in configs), default=0.0))
+        await self._journal.set_patterns(journal, max((config.lookback() for config in configs), default=0.0), had)
 
     def choose(self, config: Config) -> Config:
         """`config`, which is followed, with the alternatives that are not read taken out."""

@@ -292,6 +292,12 @@ async def test_other_patterns_while_it_runs(journal):
         assert (lines, chunk.live, chunk.patterns) == (["dovecot[99]: 2"], False, {DOVECOT_PATTERN})
         journal.write("4", **DOVECOT)
         assert (await take(reader, 1))[0] == ["dovecot[99]: 4"]
+        await reader.set_patterns([SSHD_PATTERN, DOVECOT_PATTERN, "journal:_PID=812"], HOUR)
+        await reader.set_patterns([DOVECOT_PATTERN, "journal:_PID=812"], HOUR)
+        lines, chunk = await take(reader, 2)
+        assert (lines, chunk.patterns) == (["sshd[812]: 1", "sshd[812]: 3"], {"journal:_PID=812"})
+        await reader.set_patterns([DOVECOT_PATTERN, "journal:_PID=99"], HOUR, had=frozenset({"journal:_PID=99"}))
+        assert await is_at_end(reader)
         await reader.set_patterns([DOVECOT_PATTERN], HOUR)
         journal.write("5", **SSHD)
         journal.write("6", **DOVECOT)

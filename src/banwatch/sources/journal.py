@@ -96,7 +96,7 @@ class Journal:
         self._library = library
         self._loaded: Library | None = None
         self._main: _Reading | None = None
-        self._backlog: _Reading | None = None
+        self._backlogs: list[_Reading] = []
         self._parents: INotify | None = None
         self._heard: int | None = None
         self._lines = LineMaker()
@@ -120,6 +120,7 @@ class Journal:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._open = False
         self._close()
+        self._drop_backlogs()
         self._news.set()
 
     def __aiter__(self) -> Self:
@@ -144,13 +145,18 @@ class Journal:
                 await asyncio.sleep(0)
         raise StopAsyncIteration
 
-    async def set_patterns(self, patterns: Iterable[str], lookback: float) -> None:
-        """Follow these instead. What is new among them is looked back for; the others go on where they are."""
+    async def set_patterns(self, patterns: Iterable[str], lookback: float, had: frozenset[str] = frozenset()) -> None:
+        """
+        Follow these instead. What is new among them is looked back for; the others go on where they are.
+
+        Args:
+            had: patterns of services that were read elsewhere until now, so that they are not looked back for.
+        """
         before, self._patterns, self._lookback = self._patterns, frozenset(patterns), lookback
         if not self._open or before == self._patterns:
             return
         # What an earlier life followed is not known; what is followed first goes on where it ended.
-        new = self._patterns - before if self._has_begun else frozenset()
+        new = self._patterns - before - had if self._has_begun else frozenset()
         is_first = not self._has_begun
         self._begin()
         if is_first and self._main is not None:
@@ -177,7 +183,7 @@ class Journal:
     # Opening
 
     def _begin(self) -> None:
-        """Open what is there, at the place where we are; or else wait until it is there."""
+        """Open what is there, at the place where we are; or else wait until it is there. A look back goes on as it is."""
         self._close()
         if not self._patterns:
             return
@@ -233,12 +239,12 @@ class Journal:
         assert self._loaded is not None
         handle = Handle(self._loaded, self._directory, LONGEST)
         try:
-            self._backlog = _Reading(handle, new, until=round(self._position.at * _MICRO))
+            reading = _Reading(handle, new, until=round(self._position.at * _MICRO))
             handle.seek_time(max(0, round((self._clock() - self._lookback) * _MICRO)))
         except OSError:
-            self._backlog = None
             handle.close()
             raise
+        self._backlogs.append(reading)
 
     def _await_directory(self) -> None:
         try:
@@ -250,13 +256,17 @@ class Journal:
 
     def _close(self) -> None:
         self._hush()
-        for reading in (self._main, self._backlog):
-            if reading is not None:
-                reading.handle.close()
+        if self._main is not None:
+            self._main.handle.close()
         if self._parents is not None:
             self._parents.close()
-        self._main = self._backlog = self._parents = None
+        self._main = self._parents = None
         self._stale, self._exhausted = False, True
+
+    def _drop_backlogs(self) -> None:
+        for reading in self._backlogs:
+            reading.handle.close()
+        self._backlogs.clear()
 
     def _hush(self) -> None:
         """Take the descriptor out of the loop, before it is closed if it is."""
@@ -267,6 +277,7 @@ class Journal:
     def _fail(self, error: OSError) -> None:
         """Close, and try again after a while."""
         self._close()
+        self._drop_backlogs()
         self._error = f"the journal cannot be read: {os.strerror(error.errno or errno.EIO)}"
         self._counters_of(self._patterns).errors += 1
         self._retry = time.monotonic() + min(2.0**self._failures, RETRY_SECONDS)
@@ -282,9 +293,7 @@ class Journal:
         is_due = (self._error or self.fault) and time.monotonic() >= self._retry
         has_come = self._parents is not None and self._parents.read(timeout=0)
         if self._stale or is_due or has_come:
-            backlog, self._backlog = self._backlog, None  # a look back goes on with the files that it has
             self._begin()
-            self._backlog = backlog
             self._exhausted = False
 
     async def _wait(self) -> None:
@@ -309,7 +318,7 @@ class Journal:
 
     def _take(self) -> Chunk | None:
         """The next entries that are for the same watches; None if there are none, or not yet."""
-        reading = self._backlog or self._main
+        reading = self._backlogs[0] if self._backlogs else self._main
         self._exhausted = reading is None
         if reading is None:
             return None
@@ -332,11 +341,11 @@ class Journal:
 
     def _end(self, reading: _Reading) -> None:
         """Nothing is left in it at the moment."""
-        if reading is self._backlog:
-            reading.handle.close()
-            self._backlog = None
-        else:
+        if reading is self._main:
             self._exhausted = True
+        else:
+            self._backlogs.remove(reading)
+            reading.handle.close()
 
     def _step(self, reading: _Reading) -> bool:
         """Look at one more entry, which is `ahead` then if somebody wants it; False at the end."""
