@@ -9,7 +9,7 @@ import pytest
 from tests.store.conftest import NOW, ban, delta, unread
 
 from banwatch.model import Chunk, Position, Unban
-from banwatch.scribe import WAITING, Scribe
+from banwatch.scribe import CLUES, WAITING, Scribe
 from banwatch.store.null import NullStore
 from banwatch.store.schema import APPLICATION
 from banwatch.store.store import FileStore
@@ -350,6 +350,17 @@ async def test_what_waits_for_the_history_has_a_bound(home):
     await scribe._write()
     assert (len(scribe._events), scribe.lost) == (WAITING, 5)
     assert scribe._events[0].ban.target.who == "10.0.0.5"
+
+
+async def test_a_burst_is_written_without_its_lines(home):
+    """To look for those of ten thousand bans would take the processor from the next ones; `why` finds them all the same."""
+    scribe = home.scribe()
+    await scribe.load()
+    for _ in range(2):
+        scribe.changed(home.desk.enter(*(ban(f"10.0.{number >> 8}.{number & 255}") for number in range(CLUES + 3))))
+        assert await scribe.flush() is None
+    events = await home.stores[0].history(None, 0.0, 10_000)
+    assert [len(event.evidence) for event in events] == ([1] * CLUES + [0] * 3) * 2
 
 
 async def test_who_is_cancelled_tears_nothing(home, hasty):

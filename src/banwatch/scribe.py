@@ -30,6 +30,9 @@ RETRIES = (1.0, 5.0, 15.0, 60.0)
 WAITING = 10_000
 """Events that are kept for the history while nothing can be written; of more the newest."""
 
+CLUES = 200
+"""Bans whose lines are looked for with one write; of a greater burst they are read back when somebody asks, from the logs."""
+
 FORGOTTEN = 30 * 86400.0
 """So old, in seconds, is the position of a log that is gone for good."""
 
@@ -97,7 +100,7 @@ class Scribe:
         self._positions: dict[str, Position] = {}
         self._moved: dict[str, None] = {}
         self._counted = self._whole = self._unread = self._unsynced = False
-        self._failures = 0
+        self._failures = self._clues = 0
         self._due: float | None = None
         self._writing: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -130,7 +133,10 @@ class Scribe:
                 self._desk.ends(change)
             else:
                 self._keys[change.jail, change.target] = None
-                self._events.append(Event(now, "ban", change, change.why, clue=self._desk.clue(change)))
+                clue = None
+                if self._clues < CLUES and (clue := self._desk.clue(change)) is not None:
+                    self._clues += 1
+                self._events.append(Event(now, "ban", change, change.why, clue=clue))
         if changes:
             self._write_within(BEHIND)
 
@@ -250,8 +256,9 @@ class Scribe:
         if not (self._keys or self._events or self._moved or self._counted or self._whole or (durable and self._unsynced)):
             return None
         whole = self._whole
-        bans = list(self._desk.bans() if whole else filter(None, map(self._desk.ban, self._keys)))
-        gone = [] if whole else [key for key in self._keys if self._desk.ban(key) is None]
+        entries = {} if whole else {key: self._desk.ban(key) for key in self._keys}
+        bans = list(self._desk.bans()) if whole else [ban for ban in entries.values() if ban is not None]
+        gone = [key for key, ban in entries.items() if ban is None]
         everything = whole or self._store.wants_all_windows
         windows = self._desk.windows(everything)
         sources = self._positions if whole else self._moved
@@ -259,6 +266,7 @@ class Scribe:
         events = list(self._events)
         self._keys, self._moved = {}, {}
         self._events.clear()
+        self._clues = 0
         self._counted = self._whole = False
         return Batch(bans, gone, events, windows, positions, everything, whole, self._clock())
 
