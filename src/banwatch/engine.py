@@ -10,12 +10,14 @@ from math import inf
 
 from banwatch.book.book import Book
 from banwatch.config.model import Config, JailSpec
+from banwatch.filter.matcher import QuickMatcher
 from banwatch.jail.allowed import REASON as ALLOWED
 from banwatch.jail.allowed import Allowed
 from banwatch.jail.ignoreip import Guard
 from banwatch.jail.jail import Jail
 from banwatch.lanes import Lanes, Scanners
 from banwatch.model import ALLOW, Ban, Chunk, Match, Target, Unban
+from banwatch.quick import Way, When, count_quickly
 
 Change = Ban | Unban
 
@@ -92,7 +94,14 @@ class Engine:
         live, late = chunk.live, not chunk.live and now is not None
         names, behind = lane.names, lane.jails
         onces = lane.once if witness is None else lane.none
-        enter = self.book.ban
+        put_down = self.book.ban
+
+        def enter(bans: Iterable[Ban]) -> None:
+            for ban in bans:
+                if (entered := put_down(ban)) is not None:
+                    changes.append(entered)
+                    if entered.until is not None and entered.until < self._due:
+                        self._due = entered.until
 
         # Called for each attempt of an attack: what it calls, and what it looks up, is as little as can be.
         def note(
@@ -127,15 +136,21 @@ class Engine:
             for jail in behind[lens]:
                 if late and at < now - jail.lookback:  # type: ignore[operator]
                     continue
-                for ban in jail.count(kind, ip, login, attempts, at, at if now is None else now, read_at):
-                    if (entered := enter(ban)) is not None:
-                        changes.append(entered)
-                        if entered.until is not None and entered.until < self._due:
-                            self._due = entered.until
+                enter(jail.count(kind, ip, login, attempts, at, at if now is None else now, read_at))
+
+        def quickly(matcher: QuickMatcher, lines: Iterable[tuple[str, int]]) -> None:
+            lens = matcher.lens
+            if len(behind[lens]) != 1:
+                matcher.tell(lines, note)
+                return
+            (jail,) = behind[lens]
+            within = (-inf, inf) if now is None else (now - (SKEW if live else jail.lookback), now)
+            when = When(now, read_at, within, lambda: self._due)
+            count_quickly(Way(matcher, names[lens], onces[lens], jail), lines, when, note, enter)
 
         present = read_at if now is None else now
         if witness is None:
-            lane.scanner.tell(chunk, present, note)
+            lane.scanner.tell(chunk, present, note, quickly)
             return changes
         for match in lane.scanner.scan(chunk, present):
             once = lane.once[match.lens]

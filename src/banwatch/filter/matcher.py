@@ -34,15 +34,15 @@ class Matcher:
         lens: goes into each Match.
         zone: of dates that name none; None is this system's.
 
-    `found` counts the matches.
+    `found` counts the matches; `steps` are the forms of its headers, with what each needs.
     """
 
     def __init__(self, lens: int, filter_: Filter, zone: tzinfo | None) -> None:
-        self._lens = lens
+        self.lens = lens
         self._filter = filter_
         self._name = filter_.name
         self.found = 0
-        self._steps = tuple(
+        self.steps = tuple(
             (
                 Head(_is_dated(form)),
                 form.fused and form.fused.match,
@@ -56,7 +56,7 @@ class Matcher:
 
     def begin(self, now: float) -> None:
         """From here on `now` decides the year of dates that have none."""
-        for head, _, _, _, _, reader in self._steps:
+        for head, _, _, _, _, reader in self.steps:
             head.forget()
             reader.begin(now)
 
@@ -80,9 +80,9 @@ class Matcher:
         Args:
             start: goes into the Match.
         """
-        for head, fused, branches, named, form, reader in self._steps:
+        for head, fused, branches, named, form, reader in self.steps:
             behind = head.skip(line)
-            if behind < 0 and (behind := self._read_head(form, head, reader, line)) < 0:
+            if behind < 0 and (behind := self.read_head(form, head, reader, line)) < 0:
                 continue
             if fused is not None:
                 found = fused(line, behind)
@@ -94,7 +94,7 @@ class Matcher:
                         result = self._build(pattern, values, session, 1, head.at, line, start)
                         if result is not None:
                             return result
-                elif form.prefix is None or len(self._steps) == 1 or form.prefix.match(line, behind) is not None:
+                elif form.prefix is None or len(self.steps) == 1 or form.prefix.match(line, behind) is not None:
                     return None
                 else:
                     continue
@@ -119,13 +119,13 @@ class Matcher:
 
     def bodies(self, line: str) -> Iterator[tuple[float | None, "Body"]]:
         """For each header that the line has: its date, and what is behind it."""
-        for head, _, _, _, form, reader in self._steps:
+        for head, _, _, _, form, reader in self.steps:
             head.forget()
-            behind = self._read_head(form, head, reader, line)
+            behind = self.read_head(form, head, reader, line)
             if behind >= 0 and (body := self._split(form, head, line, behind)) is not None:
                 yield head.at, body
 
-    def _read_head(self, form: Form, head: Head, reader: DateReader, line: str) -> int:
+    def read_head(self, form: Form, head: Head, reader: DateReader, line: str) -> int:
         """Fills `head`; where the head of this line ends, -1 if it has another header."""
         header = form.header
         if header.head is None:
@@ -219,7 +219,7 @@ class Matcher:
         return _new(
             Match,
             (
-                self._lens,
+                self.lens,
                 self._name,
                 pattern.kind,
                 at,
@@ -246,15 +246,15 @@ class QuickMatcher(Matcher):
 
     def tell(self, lines: Iterable[tuple[str, int]], note: Note) -> None:
         """What counts in `lines`."""
-        ((head, fused, branches, named, form, reader),) = self._steps
+        ((head, fused, branches, named, form, reader),) = self.steps
         assert fused is not None
-        lens, found = self._lens, 0
+        lens, found = self.lens, 0
         text, same, behind, at, session = head.text, False, 0, head.at, head.session
         for line, start in lines:
             if not (same and line.startswith(text)):
                 behind = head.skip(line)
                 if behind < 0:
-                    behind = self._read_head(form, head, reader, line)
+                    behind = self.read_head(form, head, reader, line)
                 text, same, at, session = head.text, behind >= 0 and not head.tail, head.at, head.session
                 if behind < 0:
                     continue
@@ -292,7 +292,7 @@ class RecordMatcher(Matcher):
         """What `line` gives, if anything."""
         if line.startswith("{"):
             return self._read(Body(line, 1, None), None, line, start)
-        if self._steps and "{" in line:
+        if self.steps and "{" in line:
             for at, body in self.bodies(line):
                 if body.message.startswith("{") and (found := self._read(body, at, line, start)) is not None:
                     return found

@@ -47,15 +47,15 @@ class Once:
         room: for so many sessions and hosts together; if there are more, those heard of first go until half of it is free.
         forget: seconds of line time after which one that nothing was heard of is forgotten.
 
-    `evicted` counts what had to go for want of room.
+    `evicted` counts what had to go for want of room; `time` is that of the newest line, `held` are the sessions and hosts.
     """
 
     def __init__(self, room: int = ROOM, forget: float = FORGET) -> None:
         self.evicted = 0
-        self._room = room
-        self._forget = forget
-        self._time = 0.0
-        self._held = 0
+        self.room = room
+        self.forget = forget
+        self.time = 0.0
+        self.held = 0
         self._filters: dict[str, dict[str | None, _Host]] = {}
 
     def admit(self, match: Match) -> Match | None:
@@ -83,33 +83,33 @@ class Once:
     ) -> int:
         """How many of the attempts of a match were not counted yet; all of a success. An attack asks this for each line."""
         if at is None:
-            at = self._time
-        elif at > self._time:
-            self._time = at
+            at = self.time
+        elif at > self.time:
+            self.time = at
         hosts = self._filters.get(name)
         if hosts is None:
             hosts = self._filters[name] = {}
         host = hosts.get(who)
-        if host is None or at - host.at > self._forget:
+        if host is None or at - host.at > self.forget:
             if kind == SUCCESS:
                 return attempts
-            host = self._enter(hosts, who)
+            host = self.enter(hosts, who)
         host.at = at
         fresh = attempts
         if session is not None:
             before = host.sessions.get(session)
             if kind == SUCCESS:
-                self._held -= before is not None
+                self.held -= before is not None
                 host.sessions.pop(session, None)
                 host.owed.pop(session, None)
                 host.clear()
                 return attempts
             host.sessions[session] = at
             if before is None:
-                self._held += 1
-                if self._held > self._room:
-                    self._make_room()
-            elif at - before > self._forget:
+                self.held += 1
+                if self.held > self.room:
+                    self.make_room()
+            elif at - before > self.forget:
                 host.owed.pop(session, None)
                 before = None
             if hint:
@@ -136,47 +136,46 @@ class Once:
         host.counted = said
         return fresh
 
-    def _enter(self, hosts: dict[str | None, _Host], who: str | None) -> _Host:
+    def hosts(self, name: str) -> dict[str | None, _Host]:
+        """What is known of the hosts and logins of a filter, until some have to go."""
+        return self._filters.setdefault(name, {})
+
+    def enter(self, hosts: dict[str | None, _Host], who: str | None) -> _Host:
         """A host of which nothing is known, in the place of what may have been known long ago."""
         if (old := hosts.pop(who, None)) is not None:
-            self._held -= 1 + len(old.sessions)
+            self.held -= 1 + len(old.sessions)
         host = hosts[who] = _Host()
-        self._held += 1
-        if self._held > self._room:
-            self._make_room()
+        self.held += 1
+        if self.held > self.room:
+            self.make_room()
         return host
 
     def known(self) -> "Iterable[Mapping[str | None, _Host]]":
         """What is known, by host, for each filter."""
         return self._filters.values()
 
-    @property
-    def time(self) -> float:
-        """That of the newest line."""
-        return self._time
-
     def put(self, name: str, who: str | None, host: "_Host") -> None:
         """Know this of `who`; for the beginning."""
         self._filters.setdefault(name, {})[who] = host
-        self._time = max(self._time, host.at)
-        self._held += 1 + len(host.sessions)
+        self.time = max(self.time, host.at)
+        self.held += 1 + len(host.sessions)
 
-    def _make_room(self) -> None:
+    def make_room(self) -> None:
         """
         Drop those that were heard of first, half of each filter's hosts, then half of each one's sessions if these fill the room.
 
         One by one would cost more each time: the first key of a dict is found by walking over all that were deleted before it.
         """
-        before = self._held
+        before = self.held
         self._filters = {name: _newer_half(hosts) for name, hosts in self._filters.items()}
-        self._held = 0
+        self.held = 0
         for hosts in self._filters.values():
             for host in hosts.values():
-                if len(host.sessions) > self._room // 2:
+                if len(host.sessions) > self.room // 2:
                     host.sessions = _newer_half(host.sessions)
                     host.owed = {session: owed for session, owed in host.owed.items() if session in host.sessions}
-                self._held += 1 + len(host.sessions)
-        self.evicted += before - self._held
+                self.held += 1 + len(host.sessions)
+        self.evicted += before - self.held
 
 
 def blank_host() -> _Host:

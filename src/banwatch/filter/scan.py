@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from banwatch.filter.match import Filter
-from banwatch.filter.matcher import Matcher, Note, make_matcher
+from banwatch.filter.matcher import Matcher, Note, QuickMatcher, make_matcher
 from banwatch.filter.needles import Needle
 from banwatch.filter.prefilter import Prefilter, Span, open_prefilter
 from banwatch.model import Chunk, Match
@@ -17,6 +17,9 @@ LONGEST: Final = 65536
 
 DENSE: Final = 0.4
 """From this share of lines on that may match it pays to look at all of them."""
+
+
+Quickly = Callable[[QuickMatcher, Iterable[tuple[str, int]]], object]
 
 
 class Lens(NamedTuple):
@@ -93,12 +96,20 @@ class Scanner:
         found = [matcher.matches(lines) for matcher, lines in self._open(chunk, now)]
         return found[0] if len(found) == 1 else merge(*found, key=_start)
 
-    def tell(self, chunk: Chunk, now: float, note: Note) -> None:
-        """The same to `note`, a call for each, which saves the making of Matches."""
+    def tell(self, chunk: Chunk, now: float, note: Note, quickly: Quickly | None = None) -> None:
+        """
+        The same to `note`, a call for each, which saves the making of Matches.
+
+        Args:
+            quickly: takes the lines instead, where only one lens has any, and its matcher is a QuickMatcher.
+        """
         opened = self._open(chunk, now)
         if len(opened) == 1:
             ((matcher, lines),) = opened
-            matcher.tell(lines, note)
+            if quickly is not None and isinstance(matcher, QuickMatcher):
+                quickly(matcher, lines)
+            else:
+                matcher.tell(lines, note)
             return
         found = [match for matcher, lines in opened for match in matcher.matches(lines)]
         found.sort(key=_start)

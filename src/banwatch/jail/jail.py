@@ -45,6 +45,8 @@ class Jail:
         spared: times a limit was reached and a target was not banned because it is, or holds, an ignored or own address, or
             one that is known for good logins.
         long_logins: attempts on logins longer than any account's.
+        counted, alone, logins, nets, lag: what quick.py needs: the guard's `counted`; by kind the tally that counts it alone, by
+            address; shared texts of logins; the addresses banned a moment ago; by how many seconds a line was behind at most.
         known: who got in, from where.
         lookback: seconds before now within which an attempt can still count: the longest findtime.
     """
@@ -58,9 +60,9 @@ class Jail:
         self.spared: int = 0 if older is None else older.spared
         self.long_logins: int = 0 if older is None else older.long_logins
         self.known: Known = Known(journaled=journaled) if older is None else older.known
-        self._logins: dict[str, str] = {}
+        self.logins: dict[str, str] = {}
         self._graces: dict[Realm, Grace] = {"net": Grace(budget), "login": Grace(budget)} if older is None else older._graces
-        self._lag: float = 0.0 if older is None else older._lag
+        self.lag: float = 0.0 if older is None else older.lag
         self._lag_before: float = 0.0 if older is None else older._lag_before
         self._lag_turn = -inf
         self._tallies: dict[str, Tally] = {}
@@ -70,11 +72,12 @@ class Jail:
         self._windows: dict[Realm, list[Window]] = {"net": [], "login": []}
         for tally in self._tallies.values():
             self._windows["login" if tally.rule.by == "login" else "net"].append(tally.window)
+        self.nets = self._graces["net"]
         self.lookback: float = max((tally.findtime for tally in self._tallies.values()), default=0.0)
         kinds = frozenset(chain.from_iterable(rule.count for rule in spec.rules))
         self._routes = {kind: tuple(tally for tally in self._tallies.values() if kind in tally.rule.count) for kind in kinds}
         single = ((kind, tallies[0]) for kind, tallies in self._routes.items() if len(tallies) == 1)
-        self._alone = {kind: tally for kind, tally in single if isinstance(tally, ByIp)}
+        self.alone = {kind: tally for kind, tally in single if isinstance(tally, ByIp)}
         # Windows bring their own counts along; those of rules that are gone are kept here.
         self._evicted = 0 if older is None else older.evicted - sum(tally.window.evicted for tally in self._tallies.values())
         self.guard = guard
@@ -87,7 +90,7 @@ class Jail:
     @guard.setter
     def guard(self, guard: Guard) -> None:
         self._guard = guard
-        self._counted = guard.counted
+        self.counted = guard.counted
         for tally in self._tallies.values():
             tally.guard = guard
 
@@ -116,12 +119,12 @@ class Jail:
             if kind == SUCCESS:
                 self._succeed(ip, login, at)
             return ()
-        alone = self._alone.get(kind)
-        if alone is not None and ip is not None and (unit := self._counted[ip]) is not None:
+        alone = self.alone.get(kind)
+        if alone is not None and ip is not None and (unit := self.counted[ip]) is not None:
             # What most jails do with most lines, written out: there may be half a million in a second.
-            login = (self._logins.get(login) or self._remember(login)) if login else None
-            if now - at > self._lag:
-                self._lag = now - at
+            login = (self.logins.get(login) or self.remember(login)) if login else None
+            if now - at > self.lag:
+                self.lag = now - at
             self.total_failed += attempts
             banned = alone.nets.get(unit)
             if banned is not None and at <= banned + LATEST and at >= banned - alone.earliest:
@@ -129,14 +132,14 @@ class Jail:
             failures = alone.add(unit, at, login, attempts)
             if failures < alone.maxretry:
                 return ()
-            return self._ban([alone.reached(failures, unit, ip, login)], at, now, read_at)
+            return self.ban([alone.reached(failures, unit, ip, login)], at, now, read_at)
         unit = None
-        if ip is not None and (unit := self._counted[ip]) is None:
+        if ip is not None and (unit := self.counted[ip]) is None:
             self.ignored += attempts
             return ()
-        login = (self._logins.get(login) or self._remember(login)) if login else None
-        if now - at > self._lag:
-            self._lag = now - at
+        login = (self.logins.get(login) or self.remember(login)) if login else None
+        if now - at > self.lag:
+            self.lag = now - at
         keyed = False
         reached: list[Reached] = []
         for tally in tallies:
@@ -147,7 +150,7 @@ class Jail:
                     reached.append(tally.reached(failures, unit, ip, login))
         if keyed:
             self.total_failed += attempts
-        return self._ban(reached, at, now, read_at) if reached else ()
+        return self.ban(reached, at, now, read_at) if reached else ()
 
     def forget(self, target: Target) -> None:
         """Empty the windows of `target`: after an unban it starts anew, with its next line."""
@@ -189,9 +192,9 @@ class Jail:
         Lines that are behind (catching up) are measured by their own time: nothing goes that could still count for a line
         as far behind as the furthest of the last minute or two.
         """
-        clock = now - max(self._lag, self._lag_before)
+        clock = now - max(self.lag, self._lag_before)
         if now >= self._lag_turn:
-            self._lag_before, self._lag, self._lag_turn = self._lag, 0.0, now + LAG_SECONDS
+            self._lag_before, self.lag, self._lag_turn = self.lag, 0.0, now + LAG_SECONDS
         more = False
         for tally in self._tallies.values():
             more |= tally.window.sweep(clock)
@@ -201,16 +204,18 @@ class Jail:
             return now
         return now + LAG_SECONDS if any(self.tracked().values()) or any(self._graces.values()) else None
 
-    def _remember(self, login: str) -> str:
+    def remember(self, login: str) -> str:
+        """The copy that is kept of a login, for all attempts on it."""
         if len(login) > LONGEST_LOGIN:
             # One character more than any account has: the rules by login see that it is none.
             self.long_logins += 1
             login = login[: LONGEST_LOGIN + 1]
-        if len(self._logins) >= SHARED_LOGINS:
-            self._logins.clear()
-        return self._logins.setdefault(login, login)
+        if len(self.logins) >= SHARED_LOGINS:
+            self.logins.clear()
+        return self.logins.setdefault(login, login)
 
-    def _ban(self, reached: list[Reached], at: float, now: float, read_at: float | None) -> Sequence[Ban]:
+    def ban(self, reached: list[Reached], at: float, now: float, read_at: float | None) -> Sequence[Ban]:
+        """The bans that follow from what has reached its limit."""
         bans: Sequence[Ban] = ()
         for each in reached:
             decided, spared = decide(each, self.spec, self._guard, self.known, at, now, read_at)
