@@ -8,6 +8,8 @@ import pytest
 
 from banwatch.cli import progress
 from banwatch.cli.main import main
+from banwatch.cli.replay import _render_json, describe
+from banwatch.model import Ban, Target, Unban
 
 JAILS = """\
 sshd:
@@ -214,3 +216,13 @@ def test_a_missing_log_is_an_error(replay, tmp_path):
     code, _, err = replay(str(tmp_path / "absent.log"), logs={})
     assert code == 1
     assert "absent.log" in err
+
+
+@pytest.mark.parametrize("rule", ["ip", None])
+@pytest.mark.parametrize("until", [1_780_001_800.25, 1e16, None])
+@pytest.mark.parametrize("who", ["192.0.2.7", 'x"\\\x7fé\n'])
+def test_json_is_what_a_general_encoder_makes(rule, until, who):
+    """Bans and unbans are written by hand, and not differently."""
+    ban = Ban("sshd", Target("login", who), "login", 1_780_000_000.1, until, rule, failures=3)
+    for change in (ban, Unban(ban, 1_780_001_800.25, "expired")):
+        assert _render_json(change) == json.dumps(describe(change)) + "\n"

@@ -360,7 +360,7 @@ def test_logins_are_bounded(jail, rule, match):
     assert feed(made, [match(B, "x" * LONGEST_LOGIN)]) == [["login:" + "x" * LONGEST_LOGIN]]
     for number in range(10_000):
         made.feed(match(C, f"user {number}"), 0.0, 0.0)
-    assert len(made._logins) <= 4096
+    assert len(made.logins) <= 4096
 
 
 class Naive:

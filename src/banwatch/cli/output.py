@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from banwatch.errors import EXIT_DONE, EXIT_USAGE, BanwatchError, ConfigError, ControlError
@@ -16,6 +16,11 @@ EXIT_INTERRUPTED = 130
 def print_text(text: str) -> None:
     """One line for people, escaped."""
     sys.stdout.write(escape(text) + "\n")
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Lines of JSON that somebody has rendered, each with its end."""
+    sys.stdout.write("".join(lines))
 
 
 def print_json(value: object) -> None:

@@ -2,12 +2,15 @@
 
 import argparse
 import gc
+import json
 import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
+from json.encoder import encode_basestring_ascii as _quote
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from banwatch.cli.compare import compare, describe_difference, render_comparison
 from banwatch.cli.logfile import parse_now
 from banwatch.cli.order import Piece, arrange, read_in_order, total_size
 from banwatch.cli.outcome import Outcome
-from banwatch.cli.output import print_error, print_json, print_text
+from banwatch.cli.output import print_error, print_json, print_lines, print_text
 from banwatch.cli.progress import Progress
 from banwatch.cli.summary import render_at, render_summary, summarize
 from banwatch.config.duration import render_duration
@@ -92,18 +95,7 @@ def replay(engine: Engine, pieces: Iterable[Piece], outcome: Outcome | None = No
     Args:
         outcome: takes it all in; None if nobody will ask it.
     """
-    held: list[Change] = []
-    for piece in pieces:
-        changes = _feed(engine, piece, outcome)
-        if piece.since == inf:
-            yield from changes
-            continue
-        # A later piece may have something that happened before this.
-        held = sorted([*held, *changes], key=_at)
-        ready = bisect_left(held, piece.since, key=_at)
-        yield from held[:ready]
-        del held[:ready]
-    yield from held
+    return chain.from_iterable(_replay_pieces(engine, pieces, outcome))
 
 
 def describe(change: Change) -> dict[str, Any]:
@@ -121,13 +113,33 @@ def describe(change: Change) -> dict[str, Any]:
     }
 
 
+def _replay_pieces(engine: Engine, pieces: Iterable[Piece], outcome: Outcome | None) -> Iterator[list[Change]]:
+    """The same, as many at once as there are."""
+    held: list[Change] = []
+    for piece in pieces:
+        changes = _feed(engine, piece, outcome)
+        if piece.since == inf:
+            yield changes
+            continue
+        # A later piece may have something that happened before this.
+        held = sorted([*held, *changes], key=_at)
+        ready = bisect_left(held, piece.since, key=_at)
+        yield held[:ready]
+        del held[:ready]
+    yield held
+
+
 def _replay(args: argparse.Namespace, engine: Engine, pieces: Iterable[Piece], progress: Progress) -> int:
     outcome = None if args.json and not args.summary else Outcome(engine.config)
     found = False
-    for change in replay(engine, pieces, outcome):
+    for changes in filter(None, _replay_pieces(engine, pieces, outcome)):
         found = True
         progress.clear()
-        print_json(describe(change)) if args.json else print_text(_render(change))
+        if args.json:
+            print_lines(map(_render_json, changes))
+            continue
+        for change in changes:
+            print_text(_render(change))
     progress.clear()
     if outcome is not None:
         summary = summarize(engine, outcome)
@@ -198,6 +210,30 @@ def _seldom_collected() -> Iterator[None]:
 
 def _at(change: Change) -> float:
     return change.at
+
+
+def _render_json(change: Change) -> str:
+    """`describe` as JSON, written out: of an attack there are more of these than a general encoder is made for."""
+    if isinstance(change, Unban):
+        action, ban = "unban", change.ban
+    else:
+        action, ban = "ban", change
+    until = "null" if ban.until is None else repr(ban.until)
+    return (
+        f'{{"at": {change.at!r}, "jail": {_NAMES[ban.jail]}, "action": "{action}", "by": "{ban.by}", '
+        f'"who": {_quote(ban.target.who)}, "until": {until}, "failures": {ban.failures}, "rule": {_NAMES[ban.rule]}}}\n'
+    )
+
+
+class _Names(dict[str | None, str]):
+    """Names from the configuration as JSON."""
+
+    def __missing__(self, name: str | None) -> str:
+        text = self[name] = json.dumps(name)
+        return text
+
+
+_NAMES = _Names()
 
 
 def _render(change: Change) -> str:

@@ -244,11 +244,11 @@ class QuickMatcher(Matcher):
     what `match` does with them is written out here. For others it is asked.
     """
 
-    def tell(self, lines: Iterable[tuple[str, int]], note: Note) -> None:
-        """What counts in `lines`."""
+    def matches(self, lines: Iterable[tuple[str, int]]) -> Iterator[Match]:
+        """What `lines` give, each with its offset."""
         ((head, fused, branches, named, form, reader),) = self.steps
         assert fused is not None
-        lens, found = self.lens, 0
+        lens, name, found = self.lens, self._name, 0
         text, same, behind, at, session = head.text, False, 0, head.at, head.session
         for line, start in lines:
             if not (same and line.startswith(text)):
@@ -265,14 +265,15 @@ class QuickMatcher(Matcher):
             if plain:
                 host, login, writer = told.group(*picks)
                 if login and host and (ip := CANONICAL[host]) is not None:
-                    found += 1
                     if named:
                         session = writer if writer[-1] == "]" else None
-                    note(lens, kind, at, ip, login, 1, number, hint, session)
+                    tags = {"ip": host, "user": login}
+                    found += 1
+                    yield _new(Match, (lens, name, kind, at, ip, login, 1, number, hint, session, line, start, tags))
                     continue
             if (match := self.match(line, start)) is not None:
                 found += 1
-                note(lens, *match[2:10])
+                yield match
         self.found += found
 
 
