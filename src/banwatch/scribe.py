@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from banwatch.errors import StoreError
+from banwatch.host.memory import give_back
 from banwatch.model import Ban, Chunk, Position, Unban
 from banwatch.store.store import Store
 from banwatch.store.values import Batch, Delta, Event, Key, Saved
@@ -29,6 +30,9 @@ RETRIES = (1.0, 5.0, 15.0, 60.0)
 
 WAITING = 10_000
 """Events that are kept for the history while nothing can be written; of more the newest."""
+
+BULK = 5000
+"""Bans and events in one write from which on the memory that it took is given back at once."""
 
 CLUES = 200
 """Bans whose lines are looked for with one write; of a greater burst they are read back when somebody asks, from the logs."""
@@ -242,6 +246,9 @@ class Scribe:
                 )
             else:
                 self._succeed(durable)
+                if len(batch.bans) + len(batch.events) > BULK:
+                    del batch
+                    await asyncio.to_thread(give_back)
 
     async def _take_between(self, durable: bool) -> Batch | None:
         self._free.clear()

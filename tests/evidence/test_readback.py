@@ -122,6 +122,14 @@ def test_how_far_it_goes(log):
     assert at(read_back([log.clue(until=4)])[0]) == [1, 3, 4]
 
 
+def test_patience(log):
+    """What is not found in a while is left; the first stretch is always looked at."""
+    log.write((1, FAIL), *[(2, NOISE)] * 3000, (3, FAIL))
+    ticks = iter(range(1000))
+    assert at(read_back([log.clue(until=3)], patience=1.5, clock=lambda: float(next(ticks)))[0]) == [3]
+    assert at(read_back([log.clue(until=3)], patience=100.0, clock=lambda: 0.0)[0]) == [1, 3]
+
+
 def test_nothing():
     """Nobody asks."""
     assert read_back([]) == []

@@ -5,7 +5,8 @@ the journal from the ban backwards.
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from banwatch.sources.journal_match import Matches
 from banwatch.store.values import Line
 
 FIRST = 1 << 16
-"""Bytes of a log that are looked at first; each further stretch is four times as long."""
+"""Bytes of a log that are looked at first; each further stretch is twice as long."""
 
 FURTHEST = 1 << 24
 """Bytes of a log that are looked at, at most; what stands before is not found any more."""
@@ -32,6 +33,9 @@ ENTRIES = 20_000
 LATE = 10.0
 """Seconds that an entry may have taken to its place in the journal."""
 
+PATIENCE = 0.3
+"""Seconds of the processor that are spent on it. To look into a line for 16 texts takes a microsecond, to match it five."""
+
 NEEDLES = 16
 """More texts than this are not looked for in each line before it is looked at."""
 
@@ -39,13 +43,21 @@ _PLAIN = re.compile(r"[A-Za-z0-9._@+-]+")
 _PACKED = (".gz", ".xz", ".bz2", ".zst")
 
 
-def read_back(clues: Sequence[Clue], furthest: int = FURTHEST, journal: Path | None = None) -> list[tuple[Line, ...]]:
+def read_back(
+    clues: Sequence[Clue],
+    furthest: int = FURTHEST,
+    journal: Path | None = None,
+    patience: float = PATIENCE,
+    clock: Callable[[], float] = time.thread_time,
+) -> list[tuple[Line, ...]]:
     """
     The lines of each of `clues`, as far as they are still there.
 
     Args:
         journal: where journal files are; None is this host's journal.
+        patience: seconds, by `clock`, after which nothing further is looked at.
     """
+    begun = clock()
     sieve, needles = Sieve(clues), _needles(clues)
     now = max((clue.until for clue in clues), default=0.0)
     logs: dict[tuple[str, Lens], Where] = {}
@@ -59,14 +71,14 @@ def read_back(clues: Sequence[Clue], furthest: int = FURTHEST, journal: Path | N
             if where.source.startswith(f"{JOURNAL}:"):
                 since = min(clue.since for clue in clues) - 1.0
                 with Handle(Library(), journal, LONGEST) as handle:
-                    _read_journal(handle, where, sieve, needles, since, now)
+                    _read_journal(handle, where, sieve, needles, since, now, lambda: clock() > begun + patience)
             else:
-                _read_log(where, sieve, needles, now, furthest)
+                _read_log(where, sieve, needles, now, furthest, lambda: clock() > begun + patience)
         sieve.turn_back()
     return sieve.lines()
 
 
-def _read_log(where: Where, sieve: Sieve, needles: Sequence[bytes], now: float, furthest: int) -> None:
+def _read_log(where: Where, sieve: Sieve, needles: Sequence[bytes], now: float, furthest: int, tired: Callable[[], bool]) -> None:
     scanner = Scanner([where.lens])
     left = furthest
     for path, size in _files(where):
@@ -74,7 +86,7 @@ def _read_log(where: Where, sieve: Sieve, needles: Sequence[bytes], now: float, 
             break
         with path.open("rb") as file:
             end, length, lowest = size, FIRST, max(0, size - left)
-            while end > lowest and not sieve.satisfied:
+            while end > lowest and not sieve.satisfied and not tired():
                 begin = max(lowest, end - length)
                 start, data = _whole_lines(file.fileno(), begin, end)
                 for offset, line in _lines(data, start):
@@ -86,17 +98,19 @@ def _read_log(where: Where, sieve: Sieve, needles: Sequence[bytes], now: float, 
                 sieve.turn_back()
                 if not data and begin == lowest:
                     break
-                end, length = start, length * 4  # where no line starts, the next stretch is longer, not earlier
+                end, length = start, length * 2  # where no line starts, the next stretch is longer, not earlier
         left -= size
 
 
-def _read_journal(handle: Handle, where: Where, sieve: Sieve, needles: Sequence[bytes], since: float, now: float) -> None:
+def _read_journal(
+    handle: Handle, where: Where, sieve: Sieve, needles: Sequence[bytes], since: float, now: float, tired: Callable[[], bool]
+) -> None:
     scanner, lines, matches = Scanner([where.lens]), LineMaker(), Matches([where.source])
     handle.match([where.source])
     handle.seek_time(round((now + LATE) * 1e6))
     found: list[Found] = []
     for _ in range(ENTRIES):
-        if not handle.previous() or handle.time() < since * 1e6:
+        if not handle.previous() or handle.time() < since * 1e6 or tired():
             break
         with suppress(OSError):  # a damaged entry
             entry = read_entry(handle, matches, lines)

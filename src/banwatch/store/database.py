@@ -26,6 +26,9 @@ BUSY_SECONDS = 2.0
 PRUNED = 2000
 """Rows of the history that one transaction deletes at most."""
 
+SORTED = 5000
+"""Bans that are made rows of at once; a hundred thousand would take 30 MB."""
+
 PAGES = 64
 """Free pages that one transaction gives back to the file system at most."""
 
@@ -140,7 +143,7 @@ class Database:
         Raises:
             StoreError: nothing was written.
         """
-        events = list(map(event_row, _with_evidence(batch.events, read)))
+        events = _with_evidence(batch.events, read)
         with told(self._path, "written"):
             self._check_place()
             self._run(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -149,7 +152,7 @@ class Database:
                 self._write_book(batch)
                 self._journal.write(batch)
                 self._write_positions(batch)
-                self._insert(f"history ({_EVENT_COLUMNS})", 16, events)
+                self._insert(f"history ({_EVENT_COLUMNS})", 16, map(event_row, events))
                 self._prune(batch.at)
                 self._run("INSERT OR REPLACE INTO meta (id, at) VALUES (1, ?)", (batch.at,))
                 self._run("COMMIT")
@@ -182,8 +185,10 @@ class Database:
             self._run("DELETE FROM bans")
         gone = [(jail, target.realm, text_of(target.who)) for jail, target in batch.gone]
         self._connection.executemany("DELETE FROM bans WHERE jail = ? AND realm = ? AND who = ?", gone)
-        # In the order of the table pages are touched once.
-        self._insert(f"bans ({BAN_COLUMNS})", 12, sorted(map(ban_row, batch.bans), key=itemgetter(0, 1, 2)))
+        for start in range(0, len(batch.bans), SORTED):
+            # In the order of the table a page is touched once.
+            rows = sorted(map(ban_row, batch.bans[start : start + SORTED]), key=itemgetter(0, 1, 2))
+            self._insert(f"bans ({BAN_COLUMNS})", 12, rows)
 
     def _write_positions(self, batch: Batch) -> None:
         if batch.whole:
