@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import sys
 from pathlib import Path
 
 from banwatch.cli.output import print_error
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     raise_open_files()
     notifier = Notifier()
     os.environ.pop("NOTIFY_SOCKET", None)  # children must not speak for us
+    sys.setswitchinterval(0.001)  # a ban waits no longer for the thread that writes to the store
     try:
         asyncio.run(Daemon(Options(args.config, args.dry_run, args.socket, args.state), notifier).run())
     except BanwatchError as error:
