@@ -24,7 +24,7 @@ class Param(NamedTuple):
 class Method(NamedTuple):
     """
     Args:
-        reads: True when it changes nothing, so that those may use it who may only ask.
+        reads: True when it changes nothing and shows no lines of logs, so that those may use it who may only ask.
         one_of: exactly one of these has to be given, neither empty nor false.
     """
 
@@ -77,8 +77,8 @@ _TABLE = (
         params=(Param("who", WHO, required=True), Param("for", SECONDS), Param("check", FLAG)),
         one_of=("who",),
     ),
-    Method("why", reads=True, params=(Param("who", ONE, required=True),)),
-    Method("history", reads=True, params=(Param("who", ONE_OR_ALL), Param("since", INSTANT))),
+    Method("why", reads=False, params=(Param("who", ONE, required=True),)),
+    Method("history", reads=False, params=(Param("who", ONE_OR_ALL), Param("since", INSTANT))),
     Method("export", reads=True),
     Method("import", reads=False, params=(Param("bans", BANS, required=True),), one_of=("bans",)),
     Method("reload", reads=False),
