@@ -784,7 +784,8 @@ def test_a_host_without_log_files(start, home, host_journal):
     assert daemon.wait() == 0
     daemon = start("--state", "none", wrap=wrap)  # which looks back; with the store each entry counts once
     assert "sshd" in daemon.await_line("protecting this host")
-    daemon.await_line(r"Ban 198\.51\.100\.8$")
+    journal.write(*[failure("198.51.100.9")] * 3, **BY_SSHD)
+    daemon.await_line(r"Ban 198\.51\.100\.9$")
 
 
 def test_a_journal_without_rights(start, home, host_journal):
@@ -803,3 +804,21 @@ def test_a_journal_without_rights(start, home, host_journal):
     status = daemon.client("status", "sshd")
     assert f"File list:\t{home}/auth.log\n" in status.stdout
     assert "degraded: the journal is not read: permission denied (add the daemon's user to" in status.stderr
+
+
+def test_each_entry_counts_once(start, home, host_journal):
+    """However the daemon ends, and whether or not it had written down how far it was, the next one goes on there."""
+    journal, wrap = host_journal
+    configure_journal(home)
+    journal.write(*[failure("198.51.100.5")] * 2, **BY_SSHD)
+    for number, end in enumerate((signal.SIGKILL, signal.SIGTERM, signal.SIGKILL)):
+        daemon = start(wrap=wrap)
+        journal.write(*[failure(f"198.51.100.{10 + number}")] * 3, **BY_SSHD)
+        daemon.await_line(rf"Ban 198\.51\.100\.{10 + number}$")
+        assert "198.51.100.5" not in entries()
+        daemon.process.send_signal(end)
+        daemon.wait()
+    journal.write(failure("198.51.100.5"), **BY_SSHD)
+    daemon = start(wrap=wrap)
+    daemon.await_line(r"Ban 198\.51\.100\.5$")
+    assert daemon.client("why", "198.51.100.5").stdout.count(failure("198.51.100.5")) == 3
