@@ -19,12 +19,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tests.house import House
 from tests.journals import REMOTE, JournalFile
 
 from banwatch.config.model import FirewallSpec, JailSpec
 from banwatch.control.server import Server
 from banwatch.firewall.open import open_firewall
+
+# How long an example takes says more about what else the machine is doing than about the code.
+settings.register_profile("suite")
+settings.load_profile("suite")
 
 CLONE_NEWNET = 0x40000000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1

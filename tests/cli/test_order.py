@@ -112,7 +112,7 @@ def test_what_was_read_is_told(write):
     logs=st.lists(st.lists(st.integers(0, 5000) | st.just(None), max_size=60).map(tuple), min_size=2, max_size=4),
     searched=st.sampled_from([16, 4096]),
 )
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_different_logs_side_by_side(write, monkeypatch, logs, searched):
     """Every line comes once, each log's in its order, and none more than SLACK too late; undated lines stay with their log."""
     monkeypatch.setattr(order, "_SEARCHED", searched)

@@ -271,7 +271,7 @@ files = st.dictionaries(texts, values, max_size=4).map(
 
 
 @given(daemon=files, filter_=files, jail=files)
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_in_a_file_makes_loading_fail(directories, daemon, filter_, jail):
     """Whatever stands in the files, there is a Config, and whatever is left out has a problem that says why."""
     directories.write("banwatch.yaml", daemon)

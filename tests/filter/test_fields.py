@@ -158,7 +158,7 @@ VALUES = st.sampled_from([401, "401", 200, "é", "bob", "x\n", "\ud800", None, T
 RECORDS = st.fixed_dictionaries({}, optional=dict.fromkeys(("status", "user", "path", "ts", "id"), VALUES))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(RECORDS, max_size=6), st.booleans())
 def test_a_scan_is_the_sum_of_its_lines(records, plain):
     """What the prefilter passes over would not have matched."""

@@ -114,7 +114,7 @@ def test_dates(data):
     fuzz_date(data)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.tuples(st.sampled_from([b"", b"none", b"^<DATE> "]), st.sampled_from([b"", b"sshd"]), REGEX, LINES).map(b"\0".join))
 def test_regexes(data):
     """Any regex and any line."""
@@ -122,7 +122,7 @@ def test_regexes(data):
 
 
 @pytest.mark.parametrize("which", range(32))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(st.tuples(HEAD, LINES).map(b"".join), max_size=5).map(b"\n".join))
 def test_lines(which, data):
     """Any line and every filter."""

@@ -40,7 +40,7 @@ def fill(line, texts):
 
 
 @pytest.mark.parametrize(("name", "line"), LINES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(texts=st.lists(TEXT, min_size=5, max_size=5))
 def test_nobody_else_is_blamed(shipped, name, line, texts):
     """Whatever a client chooses to say, a line blames its own address or nobody, and is never a good login."""
@@ -59,7 +59,7 @@ def test_each_piece_alone_blames_nobody_else(shipped, name, line):
 
 
 @pytest.mark.parametrize("name", HOSTILE["lines"])
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.lists(st.binary(max_size=40) | PIECES.map(str.encode), max_size=12).map(b"".join))
 def test_bytes_of_any_kind_are_read(shipped, name, data):
     """Whatever stands behind a header, or instead of one, gives matches or nothing, and no error."""

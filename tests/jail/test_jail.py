@@ -451,7 +451,7 @@ events = st.tuples(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(events, max_size=60), st.integers(1, 4), st.integers(2, 5), st.booleans())
 def test_any_stream_gives_the_bans_of_a_list(jail, rule, match, stream, maxretry, more, hosts):
     """Whatever comes, in whatever order: the same bans on the same attempts as when everything is looked at each time."""

@@ -4,7 +4,7 @@ import tracemalloc
 from collections import defaultdict
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from banwatch.jail.window import Window
@@ -115,7 +115,6 @@ def test_many_attempts_of_one_line_take_little_room():
     assert window.spent == (0.0, "x") * 2 + (1.0, "y") * 3
 
 
-@settings(deadline=None)
 @given(st.integers(1, 4), st.lists(st.sampled_from("abcdef"), max_size=60))
 def test_eviction_takes_the_lowest_count_then_the_oldest(budget, stream):
     """A key too many costs the one with the fewest attempts its place; among equals the one that was quiet the longest."""

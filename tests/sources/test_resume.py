@@ -255,7 +255,7 @@ async def live(world: World, acts: list[tuple[str, int]]) -> None:
     await world.end()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(ACT, max_size=40),
     st.sampled_from(["app.log", "app.log*"]),
