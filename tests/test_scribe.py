@@ -363,6 +363,20 @@ async def test_a_burst_is_written_without_its_lines(home):
     assert [len(event.evidence) for event in events] == ([1] * CLUES + [0] * 3) * 2
 
 
+async def test_a_fault_of_ours_ends_nothing(home, hasty):
+    """What cannot be written because of ourselves is told, with where; the rest is written when it is out of the way."""
+    scribe = home.scribe()
+    await scribe.load()
+    home.run(scribe)
+    scribe.changed(home.desk.enter(ban(), ban("192.0.2.8", jail=object())))
+    assert "a fault of banwatch" in await scribe.flush()
+    scribe.changed(home.desk.end(ban("192.0.2.8", jail=next(key[0] for key in home.desk.book if key[0] != "sshd"))))
+    scribe._events.clear()
+    await until(lambda: scribe.fault is None)
+    assert (await home.saved()).bans == [ban()]
+    assert ("error", "store cannot be used; all goes on in memory") in [said[:2] for said in home.log.said]
+
+
 async def test_who_is_cancelled_tears_nothing(home, hasty):
     """The end comes while a write is under way: it is finished, and what came after it is written too."""
     scribe = home.scribe()

@@ -241,9 +241,14 @@ class Scribe:
                     raise
             except StoreError as error:
                 self._fail(error)
-                self._write_within(
-                    0.0 if error.damaged and self._failures == 1 else RETRIES[min(self._failures, len(RETRIES)) - 1]
-                )
+                again = RETRIES[min(self._failures, len(RETRIES)) - 1]
+                self._write_within(0.0 if error.damaged and self._failures == 1 else again)
+            except Exception:
+                # A fault of ours, with something that somebody has made up: it must not end the protection from all others.
+                self._log.exception("what changed could not be written")
+                self._whole = True
+                self._fail(StoreError("a fault of banwatch, which its log tells more about"))
+                self._write_within(RETRIES[-1])
             else:
                 self._succeed(durable)
                 if len(batch.bans) + len(batch.events) > BULK:

@@ -52,6 +52,13 @@ def test_what_is_written_comes_back(opened):
     assert saved.at == NOW
 
 
+def test_a_path_that_is_no_text(opened):
+    """File names are bytes; one that is not UTF-8 costs nobody his bans."""
+    database = opened()
+    database.write(batch(bans=[ban()], positions={"/var/log/\udcff.log": "1"}), unread)
+    assert database.load().positions == {"/var/log/\\udcff.log": "1"}
+
+
 def test_changes_add_up(opened):
     """A batch says what changed; a later one about the same ban replaces it."""
     database = opened()

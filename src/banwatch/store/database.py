@@ -193,7 +193,8 @@ class Database:
     def _write_positions(self, batch: Batch) -> None:
         if batch.whole:
             self._run("DELETE FROM positions")
-        self._insert("positions (source, position)", 2, batch.positions.items())
+        rows = ((text_of(source), position) for source, position in batch.positions.items())
+        self._insert("positions (source, position)", 2, rows)
 
     def _insert(self, table: str, columns: int, rows: Iterable[tuple[Any, ...]]) -> None:
         self._connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * columns)})", rows)

@@ -42,9 +42,9 @@ def ban_row(ban: Ban) -> Row:
     )
 
 
-def text_of(who: str) -> str:
-    """`who` as it can be written: half characters, which only JSON can put into a login, are spelled out."""
-    return who if who.isascii() else who.encode("utf-8", "backslashreplace").decode()
+def text_of(text: str) -> str:
+    """`text` as it can be written: half characters, as JSON may put into a login and a path may hold, are spelled out."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def bans_of(rows: Iterable[Row]) -> Iterator[Ban]:
