@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from banwatch.jail.known import DAY, MANY, MONTH, Known
+from banwatch.jail.known import DAY, FRESH, KEPT, MANY, MONTH, Known
 
 NAT, OTHER = "203.0.113.7", "198.51.100.1"
 NOON = 20_000 * DAY + DAY / 2
@@ -84,14 +84,14 @@ def test_is_home(times, home):
     assert not known.is_home("bob", OTHER, NOON + max(times))
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9)), max_size=60))
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 30)), max_size=60))
 def test_it_is_bounded(notes):
     """Whatever comes, no more is remembered than there is room for."""
     known = Known(room=4)
     for at, (host, login) in enumerate(notes):
-        known.note(f"203.0.113.{host}", f"user{login}", NOON + at)
-        known.is_shared(f"203.0.113.{host}", NOON + at)
+        known.note(f"203.0.113.{host}", f"user{login}", NOON + at * FRESH)
+        known.is_shared(f"203.0.113.{host}", NOON + at * FRESH)
     assert len(known) <= 4
     assert len(known._homes) <= 4
     assert known._shared <= known._hosts.keys()
-    assert all(len(logins) <= MANY for logins in known._hosts.values())
+    assert all(len(logins) <= KEPT for logins in known._hosts.values())

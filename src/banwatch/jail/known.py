@@ -20,6 +20,11 @@ DAY: Final = 86400.0
 MONTH: Final = 30 * DAY
 ROOM: Final = 50_000
 
+KEPT: Final = 16
+"""Logins that are kept of an address; of more the latest half."""
+
+FRESH: Final = 300.0
+"""A success so soon after the last one of the same login tells nothing new: phones poll."""
 
 Records = list[tuple[str, tuple[Any, ...]]]
 """Keys, each with plain values."""
@@ -37,7 +42,7 @@ class Known:
     def __init__(self, room: int = ROOM, journaled: bool = False) -> None:
         self._room = room
         self._hosts: dict[str, dict[str, float]] = {}
-        """Address → login → last success; at most MANY logins, the latest."""
+        """Address → login → last success, give or take FRESH."""
         self._homes: dict[tuple[str, str], tuple[float | None, float]] = {}
         """Login and network → the last success on a day before that of the last one, if there is any, and the last one."""
         self._shared: set[str] = set()
@@ -49,14 +54,22 @@ class Known:
 
     def note(self, unit: str, login: str, at: float) -> None:
         """`login` got in from `unit` at `at`."""
+        logins = self._hosts.get(unit)
+        if logins is not None:
+            last = logins.get(login)
+            if last is not None and last <= at < last + FRESH and at // DAY == last // DAY:
+                return
+            del self._hosts[unit]
+        else:
+            logins = {}
         if self._journaled:
             self._changed[unit, login] = None
-        logins = self._hosts.pop(unit, None) or {}
         self._hosts[unit] = logins
-        logins[login] = max(at, logins.pop(login, at))
-        if len(logins) > MANY:
-            del logins[min(logins, key=lambda known: logins[known])]
-        if len(logins) == MANY:
+        logins[login] = max(at, logins.get(login, at))
+        if len(logins) > KEPT:
+            for old in sorted(logins, key=logins.__getitem__)[: -KEPT // 2]:
+                del logins[old]
+        if len(logins) >= MANY:
             self._shared.add(unit)
         if len(self._hosts) > self._room:
             self._hosts = dict(islice(self._hosts.items(), self._room // 2, None))
@@ -83,7 +96,7 @@ class Known:
         """Go on with what changes() gave in another life."""
         for unit, record in hosts:
             self._hosts[unit] = dict(zip(record[::2], record[1::2], strict=True))
-            if len(self._hosts[unit]) == MANY:
+            if len(self._hosts[unit]) >= MANY:
                 self._shared.add(unit)
         for key, (earlier, last) in homes:
             login, _, network = key.rpartition("\n")
@@ -91,7 +104,7 @@ class Known:
 
     def is_shared(self, unit: str, at: float) -> bool:
         """Whether many logins succeeded from `unit` within a day of `at`."""
-        return unit in self._shared and min(self._hosts[unit].values()) >= at - DAY
+        return unit in self._shared and sum(last >= at - DAY for last in self._hosts[unit].values()) >= MANY
 
     def shared_within(self, who: str, at: float) -> str | None:
         """An address that many share within the network `who`; None if there is none."""
