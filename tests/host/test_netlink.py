@@ -153,3 +153,53 @@ async def test_one_at_a_time(pair):
     kernel.say(message(NLMSG_DONE, (await kernel.hear()).sequence))
     await second
     assert [heard.type for heard in kernel.heard] == [ASK.type, GETLINK.type]
+
+
+async def test_several_in_one_datagram(pair):
+    """All go out together, and each answer is told by its place, whatever their order; what is refused is told at the end."""
+    netlink, kernel = pair
+    told = []
+    asking = asyncio.create_task(netlink.request_all([ASK, ASK, ASK], lambda *answer: told.append(answer)))
+    await kernel.hear()
+    first, second, third = (heard.sequence for heard in kernel.heard)
+    kernel.say(message(1, third, b"data"), message(NLMSG_ERROR, third))
+    kernel.say(message(NLMSG_ERROR, first, struct.pack("=i", -errno.ENOENT)))
+    kernel.say(message(1, second, b"more"), message(NLMSG_ERROR, second))
+    assert {place: error.errno for place, error in (await asking).items()} == {0: errno.ENOENT}
+    assert told == [(2, b"data"), (1, b"more")]
+
+
+async def test_one_that_asks_for_no_answer(pair):
+    """It is not waited for; if it is refused all the same, none after it was looked at."""
+    netlink, kernel = pair
+    silent = ASK._replace(flags=1)
+    asking = asyncio.create_task(netlink.request_all([silent, ASK, silent]))
+    kernel.say(message(NLMSG_ERROR, (await kernel.hear()).sequence - 1))
+    assert await asking == {}
+    asking = asyncio.create_task(netlink.request_all([silent, ASK, silent]))
+    kernel.say(message(NLMSG_ERROR, (await kernel.hear()).sequence - 2, struct.pack("=i", -errno.EPERM)))
+    assert {place: error.errno for place, error in (await asking).items()} == {0: errno.EPERM}
+
+
+async def test_several_are_tried_again_together(pair, monkeypatch):
+    """What passes by itself is tried again as a whole, with a bound; then it is told."""
+    monkeypatch.setattr("banwatch.host.netlink._PAUSES", (0.0,))
+    netlink, kernel = pair
+    for answers in ([errno.EBUSY, 0], [errno.EBUSY, errno.EBUSY]):
+        asking = asyncio.create_task(netlink.request_all([ASK, ASK]))
+        for number in answers:
+            last = (await kernel.hear()).sequence
+            kernel.say(message(NLMSG_ERROR, last - 1), message(NLMSG_ERROR, last, struct.pack("=i", -number)))
+        refused = {place: error.errno for place, error in (await asking).items()}
+        assert refused == ({1: errno.EBUSY} if answers[-1] else {})
+
+
+async def test_sequence_numbers_begin_anew(pair):
+    """After the last number comes the first, also between two requests of one datagram."""
+    netlink, kernel = pair
+    netlink._sequence = 2**32 - 2
+    asking = asyncio.create_task(netlink.request_all([ASK, ASK]))
+    await kernel.hear()
+    assert [heard.sequence for heard in kernel.heard] == [2**32 - 1, 0]
+    kernel.say(message(NLMSG_ERROR, 2**32 - 1), message(NLMSG_ERROR, 0))
+    assert await asking == {}

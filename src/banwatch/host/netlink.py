@@ -2,7 +2,8 @@
 One conversation with the kernel over a netlink socket, in the asyncio loop.
 
 The kernel does what it is asked within send(), so that its answer waits when send() returns: the reply is read at once, and
-only if it is not there does the loop wait for it. A request at a time; a request may hold hundreds of entries.
+only if it is not there does the loop wait for it. A datagram at a time; it may hold several requests, and a request hundreds
+of entries.
 A netlink socket stays in the network namespace in which it was opened.
 """
 
@@ -10,11 +11,22 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Self
 
-from banwatch.host.frame import NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, Request, decode_error, decode_messages, encode_message
+from banwatch.host.frame import (
+    NLM_F_ACK,
+    NLM_F_DUMP,
+    NLM_F_DUMP_INTR,
+    NLM_F_MULTI,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    Request,
+    decode_error,
+    decode_messages,
+    encode_message,
+)
 
 NETLINK_ROUTE = 0
 NETLINK_NETFILTER = 12
@@ -97,15 +109,35 @@ class Netlink:
             TimeoutError: it did not answer.
             OSError: the socket failed.
         """
+        forward = None if each is None else (lambda _, payload: each(payload))
+        if refused := await self.request_all([request], forward):
+            raise refused[0]
+
+    async def request_all(
+        self, requests: Sequence[Request], each: Callable[[int, bytes], None] | None = None
+    ) -> Mapping[int, NetlinkError]:
+        """
+        Send `requests` in one datagram, and return when all of them are answered that ask for an acknowledgement: by its place
+        each that was refused. One that asks for none and is refused all the same ends the waiting: none after it was looked at.
+
+        Args:
+            each: called with the place of a request and the payload of each message of its reply; see `request`.
+        Raises:
+            TimeoutError: the kernel did not answer.
+            OSError: the socket failed.
+        """
         async with self._lock:
             for pause in _PAUSES:
                 try:
-                    return await self._exchange(request, each)
+                    refused = await self._exchange(requests, each)
                 except OSError as error:
                     if error.errno not in _PASSING:
                         raise
+                else:
+                    if all(error.errno not in _PASSING for error in refused.values()):
+                        return refused
                 await asyncio.sleep(pause)
-            return await self._exchange(request, each)
+            return await self._exchange(requests, each)
 
     async def receive(self) -> bytes:
         """
@@ -127,29 +159,47 @@ class Netlink:
                     if error.errno != errno.ENOBUFS:
                         raise
 
-    async def _exchange(self, request: Request, each: Callable[[bytes], None] | None) -> None:
+    async def _exchange(
+        self, requests: Sequence[Request], each: Callable[[int, bytes], None] | None
+    ) -> Mapping[int, NetlinkError]:
         sock = self._opened()
         if self._unread:
             self.drain()
-        sequence = self._sequence = self._sequence + 1 & 0xFFFFFFFF
+        places: dict[int, int] = {}
+        waiting: set[int] = set()
+        refused: dict[int, NetlinkError] = {}
+        datagram = []
+        for place, request in enumerate(requests):
+            sequence = self._sequence = self._sequence + 1 & 0xFFFFFFFF
+            places[sequence] = place
+            if request.flags & NLM_F_ACK or request.flags & NLM_F_DUMP == NLM_F_DUMP:
+                waiting.add(place)
+            datagram.append(encode_message(request, sequence))
         self._unread = True
-        interrupted = False
-        sock.send(encode_message(request, sequence))
+        interrupted = long = False
+        sock.send(b"".join(datagram))
         while True:
             for message in decode_messages(await self._answer(sock)):
-                if message.sequence != sequence:
+                place = places.get(message.sequence, -1)
+                if place < 0:
                     continue
                 interrupted = interrupted or bool(message.flags & NLM_F_DUMP_INTR)
                 if message.type in (NLMSG_ERROR, NLMSG_DONE):
-                    self._unread = False
                     if number := decode_error(message.payload):
-                        raise NetlinkError(number, message.payload)
-                    if interrupted:
-                        raise NetlinkError(errno.EINTR)  # the table changed under the dump: what came may be half of each
-                    return
-                if each is not None:
-                    each(message.payload)
-            await asyncio.sleep(0)  # a long dump is no reason to keep the others waiting
+                        refused[place] = NetlinkError(number, message.payload)
+                    if place not in waiting:
+                        return refused  # what else the kernel says of it is read away before the next request
+                    waiting.discard(place)
+                    if not waiting:
+                        self._unread = False
+                        if interrupted and not refused:
+                            raise NetlinkError(errno.EINTR)  # the table changed under the dump: what came may be half of each
+                        return refused
+                elif each is not None:
+                    each(place, message.payload)
+                long = long or bool(message.flags & NLM_F_MULTI)
+            if long:
+                await asyncio.sleep(0)  # a long dump is no reason to keep the others waiting
 
     async def _answer(self, sock: socket.socket) -> bytes:
         try:
