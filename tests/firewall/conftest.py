@@ -51,6 +51,19 @@ def say():
 
 
 @pytest.fixture
+def program(tmp_path):
+    """program(name, script) writes a program that stands for another; returns its path."""
+
+    def write(name, script):
+        path = tmp_path / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
 async def firewall(netns):
     """The real one, in a fresh network namespace that the test is in, too."""
     opened = await open_firewall(FirewallSpec("ipset"))

@@ -4,7 +4,8 @@ import errno
 
 import pytest
 
-from banwatch.firewall.refusal import advise, explain, refusal
+from banwatch.firewall.refusal import NFTABLES, advise, explain, refusal, refuse_some
+from banwatch.model import Target
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,25 @@ def test_silence():
     """No answer is no errno."""
     error = refusal("listing the set x", TimeoutError())
     assert (error.message, error.hint, error.errno) == ("listing the set x: the kernel did not answer", "", None)
+
+
+def test_nftables():
+    """Where nf_tables and ip_set mean different things by a number, each has its own words."""
+    assert explain(errno.EINVAL) == "the kernel has no ip_set"
+    assert explain(errno.EINVAL, NFTABLES) == "the kernel has no nf_tables"
+    assert explain(errno.ENOENT, NFTABLES) == explain(errno.ENOENT) == "the set is gone"
+    assert advise(errno.EBUSY, NFTABLES) == "a rule refers to it; nft list table inet banwatch"
+    error = refusal("nftables cannot be used", OSError(errno.EPROTONOSUPPORT, "no"), NFTABLES)
+    assert error.message == "nftables cannot be used: the kernel has no nfnetlink, so no nf_tables either"
+    assert error.hint.startswith("modprobe nf_tables")
+
+
+def test_some_of_many():
+    """The first is told with its reason, and how many more there are; a hint belongs to the reason that is told."""
+    first, second = ("sshd", Target("net", "192.0.2.7")), ("mail", Target("net", "192.0.2.8"))
+    error = refuse_some("banned", {first: "the set is gone"}, errno.ENOENT)
+    assert error.message == "not banned: 192.0.2.7 in sshd (the set is gone)"
+    assert (error.hint, error.errno) == ("something has destroyed it; it is laid again within 5 s", errno.ENOENT)
+    error = refuse_some("unbanned", {second: "no set", first: "the set is gone"}, errno.ENOENT)
+    assert error.message == "not unbanned: 192.0.2.8 in mail (no set), and 1 more"
+    assert (error.hint, error.failed) == ("", {second: "no set", first: "the set is gone"})

@@ -18,7 +18,7 @@ from banwatch.firewall.elements import Element, Member
 from banwatch.firewall.events import QUIET_SECONDS, SETTLE_SECONDS, RuleEvents
 from banwatch.firewall.iptables import Tables
 from banwatch.firewall.plan import Plan, mismatch, ours, plan_sets, set_name
-from banwatch.firewall.refusal import BUSY, FULL, advise, explain, number_of
+from banwatch.firewall.refusal import BUSY, FULL, explain, number_of, refuse_some
 from banwatch.firewall.rules import chain_rules, render_setup, render_teardown
 from banwatch.firewall.sets import KernelSets
 from banwatch.firewall.wire import PER_MESSAGE, Header, decode_failed
@@ -208,11 +208,7 @@ class IpsetFirewall:
         for name, batch in self._sorted_by_set(wanted, {} if gone_is_fine else failed).items():
             numbers += await self._send(send, name, batch, failed, gone_is_fine=gone_is_fine)
         if failed:
-            (jail, target), why = next(iter(failed.items()))
-            more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-            number = next(iter(numbers), None)
-            hint = advise(number) if why == explain(number) else ""
-            raise FirewallError(f"not {doing}: {target} in {jail} ({why}){more}", hint, number, failed)
+            raise refuse_some(doing, failed, next(iter(numbers), None))
 
     def _sorted_by_set(self, wanted: Iterable[tuple[Key, int]], failed: dict[Key, str]) -> Mapping[str, _Batch]:
         batches: dict[str, _Batch] = {}

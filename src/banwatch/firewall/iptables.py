@@ -4,19 +4,12 @@ Runs iptables and iptables-restore: to lay, look at and take away rules, never f
 Both know the set match as a plug-in that opens a raw socket, so that even `-S` needs CAP_NET_RAW.
 """
 
-import asyncio
-import os
-from contextlib import suppress
-from subprocess import DEVNULL, PIPE
-
-from banwatch.errors import FirewallError
+from banwatch.firewall.program import run_program
 from banwatch.firewall.refusal import RIGHTS
 from banwatch.firewall.rules import Listing, read_listing
 
 LOCK_SECONDS = 5
 """How long to wait for others that change rules at the moment."""
-
-_PATIENCE = 30.0
 
 _HINTS = (
     ("you must be root", RIGHTS),
@@ -64,25 +57,4 @@ class Tables:
 
 
 async def _run(*argv: str, text: str | None = None) -> str:
-    name = os.path.basename(argv[0])  # noqa: PTH119  a name in a message; pathlib is not loaded for it
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *argv, stdin=DEVNULL if text is None else PIPE, stdout=PIPE, stderr=PIPE, env={**os.environ, "LC_ALL": "C"}
-        )
-    except OSError as error:
-        raise FirewallError(f"{name} cannot be started: {error.strerror}", "apt-get install iptables") from error
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            out, err = await process.communicate(None if text is None else text.encode())
-    except TimeoutError:
-        raise FirewallError(f"{name} did not end within {_PATIENCE:.0f} s") from None
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        said = " ".join(err.decode(errors="backslashreplace").split())
-        hint = next((hint for sign, hint in _HINTS if sign in said), "")
-        raise FirewallError(f"{name} refused ({process.returncode}): {said[:300]!r}", hint)
-    return out.decode(errors="backslashreplace")
+    return await run_program(*argv, text=text, package="iptables", hints=_HINTS)

@@ -120,11 +120,34 @@ def _deletion(rule: str) -> str:
     return "-D" + rule.removeprefix("-A")
 
 
-def _jail_rules(jail: JailSpec, name: str, family: int) -> Iterator[str]:
-    where = "" if jail.interface is None else f"-i {_checked(_INTERFACE, jail.interface, f'jail {jail.name}: interface')} "
-    for protocol in _EVERY_PORT if jail.ports is None else jail.protocol:
+def checked_interface(jail: JailSpec) -> str | None:
+    """
+    The interface of a jail, `eth+` being all whose names begin with eth; None is all of them.
+
+    Raises:
+        FirewallError: it is no name of an interface.
+    """
+    return None if jail.interface is None else _checked(_INTERFACE, jail.interface, f"jail {jail.name}: interface")
+
+
+def protocols_of(jail: JailSpec) -> Sequence[str]:
+    """
+    The protocols whose ports a jail closes.
+
+    Raises:
+        FirewallError: one has no ports.
+    """
+    protocols = _EVERY_PORT if jail.ports is None else jail.protocol
+    for protocol in protocols:
         if protocol not in _PROTOCOLS:
             raise FirewallError(f"jail {jail.name}: protocol {protocol!r} has no ports")
+    return protocols
+
+
+def _jail_rules(jail: JailSpec, name: str, family: int) -> Iterator[str]:
+    interface = checked_interface(jail)
+    where = "" if interface is None else f"-i {interface} "
+    for protocol in protocols_of(jail):
         for ports in [None] if jail.ports is None else split_ports(jail.ports):
             which = "" if ports is None else f"-m multiport --dports {ports} "
             yield f"-A {CHAIN} {where}-p {protocol} {which}{_matching(name)} -j {_verdict(jail, protocol, family)}"
