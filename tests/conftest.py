@@ -48,7 +48,7 @@ def _lacking_kernel():
     """Why tests marked `kernel` cannot run here; None if they can."""
     if os.geteuid() != 0:
         return "needs root"
-    if missing := [name for name in ("ip", "iptables", "ip6tables", "ipset") if shutil.which(name) is None]:
+    if missing := [name for name in ("ip", "iptables", "ip6tables", "ipset", "nft") if shutil.which(name) is None]:
         return f"not installed: {', '.join(missing)}"
     child = "import ctypes, sys; sys.exit(ctypes.CDLL(None).unshare(0x40000000) != 0)"
     if subprocess.run(["python3", "-c", child], check=False).returncode != 0:
@@ -272,8 +272,8 @@ async def make_house(netns):
     """Makes houses, whose enforcers run until the test is over."""
     running, firewalls = [], []
 
-    async def make(*specs):
-        firewall = await open_firewall(FirewallSpec("ipset"))
+    async def make(*specs, backend="ipset"):
+        firewall = await open_firewall(FirewallSpec(backend))
         firewalls.append(firewall)
         house = House(firewall, specs or (JailSpec("sshd", ports=((22, 22),)),))
         await firewall.setup(house.specs)

@@ -348,3 +348,73 @@ async def test_the_firewall_does_not_answer(make_house):
     assert house.reconciler.problems() == [
         "sets and rules cannot be looked after: listing the sets: Bad file descriptor (errno 9)"
     ]
+
+
+@pytest.fixture(params=[True, False])
+async def nftables(request, make_house, monkeypatch):
+    """A house with nftables: the kernel tells the sizes of sets, or (before Linux 6.16) does not."""
+    if not request.param:
+        monkeypatch.setattr("banwatch.firewall.nft_wire._SET_COUNT", 99)
+    monkeypatch.setattr("banwatch.firewall.nftables.POLL_SECONDS", 0.01)
+    house = await make_house(backend="nftables")
+    for who in ("192.0.2.7", "192.0.2.8", "192.0.2.0/24", "2001:db8::/64"):
+        await house.ban(who)
+    for _ in range(2):
+        await house.reconciler.look()
+    return house
+
+
+async def held(house):
+    """Who is in the sets of the jail sshd, and whether their marks are."""
+    found = [await house.firewall.members(f"banwatch-sshd-{family}") for family in (4, 6)]
+    return {who for members in found for who in members.left}, all(members.marked for members in found)
+
+
+EVERYBODY = {"192.0.2.7", "192.0.2.8", "192.0.2.0/24", "2001:db8::/64"}
+
+
+async def test_nftables_where_all_is_well(nftables, monkeypatch):
+    """Nothing is repaired, and after the first time no member is looked at."""
+    monkeypatch.setattr(nftables.firewall, "members", None)
+    for _ in range(3):
+        await nftables.reconciler.look()
+    assert (sum(nftables.reconciler.repairs.values()), nftables.reconciler.problems()) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("command", "repaired"),
+    [
+        ("flush set inet banwatch banwatch-sshd-4-32", {"members"}),
+        ("flush set inet banwatch banwatch-sshd-4-24", {"members"}),
+        ("flush ruleset", {"set", "rules", "members"}),
+        ("delete table inet banwatch", {"set", "rules", "members"}),
+        ("flush chain inet banwatch banwatch-sshd; delete set inet banwatch banwatch-sshd-6-64", {"set", "rules", "members"}),
+        ("flush chain inet banwatch input", {"rules"}),
+        ("add table inet banwatch { flags dormant; }", {"order"}),
+    ],
+)
+async def test_nftables_is_repaired(nftables, command, repaired):
+    """Whatever others flush or delete is laid again, with everybody who was in it."""
+    run("nft", command)
+    await asyncio.wait_for(nftables.firewall.rules_changed(), 10)
+    nftables.reconciler._rules_changed = True
+    await nftables.reconciler.look()
+    await nftables.settled()
+    assert await held(nftables) == (EVERYBODY, True)
+    assert {cause for cause, times in nftables.reconciler.repairs.items() if times} == repaired
+    assert await nftables.firewall.astray() is None
+    assert nftables.book().keys() == EVERYBODY
+
+
+async def test_nftables_by_hand(nftables):
+    """What an operator puts into a set is adopted, what he takes out is unbanned."""
+    run("nft", "add element inet banwatch banwatch-sshd-4-32 { 192.0.2.9 timeout 100s }")
+    await nftables.reconciler.look()
+    assert nftables.book() == dict.fromkeys(EVERYBODY, "rule") | {"192.0.2.9": "adopted"}
+    run("nft", "delete element inet banwatch banwatch-sshd-4-24 { 192.0.2.0 }")
+    await nftables.reconciler.look()
+    await nftables.settled()
+    everybody = EVERYBODY - {"192.0.2.0/24"} | {"192.0.2.9"}
+    assert nftables.book().keys() == everybody
+    assert await held(nftables) == (everybody, True)
+    assert nftables.mender.by_hand == {"added": 1, "removed": 1}

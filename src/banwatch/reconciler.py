@@ -83,6 +83,7 @@ class Reconciler:
         self._turn = asyncio.Lock()
         self._budget = Budget()
         self._explained: dict[str, int] = {}
+        self._unchanged_since: dict[str, int] = {}
         self._rules_changed = False
         self._look_now = asyncio.Event()
         self._in_doubt = False
@@ -225,6 +226,8 @@ class Reconciler:
                     deviation = self._deviation(holding)
                     if await self._mender.mend(holding, partial(self._may, bout), first=bout.thorough):
                         self._explained.pop(holding.name, None)
+                    elif holding.changes is not None:
+                        self._unchanged_since[holding.name] = holding.changes
                     else:
                         self._explained[holding.name] = deviation
 
@@ -238,7 +241,11 @@ class Reconciler:
 
     def _agrees(self, holding: Holding) -> bool:
         """Whether a set has as many members as it should have, or as many more or less as were found to be in order."""
-        return holding.size is not None and self._deviation(holding) == self._explained.get(holding.name, 0)
+        if holding.size is None:
+            return False
+        if holding.changes is not None:
+            return holding.changes == self._unchanged_since.get(holding.name)
+        return self._deviation(holding) == self._explained.get(holding.name, 0)
 
     def _deviation(self, holding: Holding) -> int:
         return (holding.size or 0) - self._mender.expected(holding)

@@ -1,10 +1,8 @@
-"""firewall/ipset.py: what the kernel has afterwards. What it does with packets then is in test_traffic.py."""
+"""firewall/ipset.py: what it does its own way. What every backend does is in test_contract.py, packets are in test_traffic.py."""
 
 import asyncio
-import errno
 import re
 import socket
-from contextlib import suppress
 
 import pytest
 
@@ -31,13 +29,6 @@ def rules(say, family=4, kind=None):
     return say.run(f"{name}-{kind}" if kind else name, "-S")
 
 
-async def until(condition, seconds=5.0):
-    """Wait for what the kernel does by its own clock, and no longer than `seconds`."""
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.02)
-
-
 async def test_setup(each_iptables, firewall, say):
     """Sets and a chain per family, exactly these, entered from INPUT."""
     await firewall.setup([say.jail(action="reject"), say.jail("all", None, interface="eth0"), say.jail("look", enforce=False)])
@@ -54,14 +45,6 @@ async def test_setup(each_iptables, firewall, say):
             f"-A banwatch -i eth0 -p udp -m set --match-set banwatch-all-{family} src -j DROP\n"
         ), unreachable
     assert firewall.notes == ()
-
-
-async def test_present_finds_the_sets_of_an_earlier_life(firewall, say):
-    """A jail is known by its set of either family, long names included, before anything was set up."""
-    long = "a-jail-whose-name-does-not-fit-a-set"
-    await firewall.setup([say.jail(), say.jail(long)])
-    jails = [say.jail(), say.jail(long), say.jail("other"), say.jail("look", enforce=False)]
-    assert await firewall.present(jails) == {"sshd", long}
 
 
 async def test_sets_are_as_they_should_be(firewall, say):
@@ -228,49 +211,6 @@ async def test_teardown(each_iptables, firewall, say):
         assert await say.banned(firewall) == {}
 
 
-async def test_teardown_without_setup(firewall, say):
-    """What a daemon that is no more has left can be taken away by another."""
-    await firewall.setup([say.jail()])
-    other = IpsetFirewall(await KernelSets().open((4, 6)), firewall._tables)
-    await other.teardown()
-    await other.close()
-    assert sets(say) == []
-
-
-async def test_ban_and_unban(firewall, say):
-    """Addresses and networks of both families, each in the sets of its jail, and a host beside the net that holds it."""
-    await firewall.setup([say.jail(), say.jail("mail")])
-    await firewall.ban(
-        [
-            say.ban("192.0.2.7", None),
-            say.ban("192.0.2.0/24", None),
-            say.ban("192.0.2.7", None, "mail"),
-            say.ban("2001:db8::/64", None),
-            say.ban("2001:db8::7", None, "mail"),
-            say.ban("198.51.100.1", None, "allow"),
-            say.ban("login:bob", None),
-            say.ban("192.0.2.9", None, enforce=False),
-        ],
-        say.now,
-    )
-    assert await say.banned(firewall) == dict.fromkeys(
-        [
-            say.key("192.0.2.7"),
-            say.key("192.0.2.0/24"),
-            say.key("192.0.2.7", "mail"),
-            say.key("2001:db8::/64"),
-            say.key("2001:db8::7", "mail"),
-            say.key("198.51.100.1", "allow"),
-        ]
-    )
-    await firewall.unban([say.key("192.0.2.7"), say.key("2001:db8::/64"), say.key("2001:db8::7", "mail")])
-    assert set(await say.banned(firewall)) == {
-        say.key("192.0.2.0/24"),
-        say.key("192.0.2.7", "mail"),
-        say.key("198.51.100.1", "allow"),
-    }
-
-
 async def test_timeouts(firewall, say):
     """The kernel is told what is left, rounded up; what it cannot keep so long is cut to the longest it can."""
     await firewall.setup([say.jail()])
@@ -278,18 +218,6 @@ async def test_timeouts(firewall, say):
     left = await say.banned(firewall)
     assert left[say.key("192.0.2.7")] in (599.0, 600.0)
     assert left[say.key("192.0.2.8")] in (LONGEST - 1.0, float(LONGEST))
-
-
-async def test_a_ban_ends_by_the_kernel(firewall, say):
-    """Nobody has to do anything for it, in either family; what is for ever stays."""
-    await firewall.setup([say.jail()])
-    await firewall.ban([say.ban("192.0.2.7", 0.3), say.ban("2001:db8::/64", -5), say.ban("192.0.2.8", None)], say.now)
-    assert len(await say.banned(firewall)) == 3
-
-    async def ended():
-        return await say.banned(firewall) == {say.key("192.0.2.8"): None}
-
-    await until(ended)
 
 
 async def test_ban_again(firewall, say):
@@ -302,57 +230,6 @@ async def test_ban_again(firewall, say):
         assert await firewall.dropped() == {"allow": {}, "sshd": {"192.0.2.7": 5}}
         assert "192.0.2.7" in (listed := say.run("ipset", "list", "banwatch-sshd-4"))
         assert listed.endswith("packets 5 bytes 300\n")
-
-
-async def test_twice_in_one_call(firewall, say):
-    """Of two bans of one target the later one counts."""
-    await firewall.setup([say.jail()])
-    await firewall.ban([say.ban("192.0.2.7", 9), say.ban("192.0.2.7", None)], say.now)
-    assert await say.banned(firewall) == {say.key("192.0.2.7"): None}
-
-
-async def test_unban_what_is_not_there(firewall, say):
-    """Absent is what was wanted: an element, a set, a jail."""
-    await firewall.setup([say.jail(), say.jail("mail")])
-    await firewall.teardown()
-    await firewall.setup([say.jail()])
-    await firewall.unban([say.key("192.0.2.7"), say.key("2001:db8::/64"), say.key("192.0.2.7", "mail"), say.key("nonsense")])
-    say.run("iptables", "-F", "banwatch")
-    say.run("ipset", "destroy", "banwatch-sshd-4")
-    await firewall.unban([say.key("192.0.2.7")])
-
-
-async def test_a_burst(firewall, say):
-    """10,000 at once are all there when the call returns, and all gone after the other."""
-    await firewall.setup([say.jail()])
-    hosts = [f"10.0.{high}.{low}" for high in range(32) for low in range(256)]
-    nets = [f"2001:db8:{number:x}::/64" for number in range(1, 10_001 - len(hosts))]
-    bans = [say.ban(who, None) for who in hosts + nets]
-    await firewall.ban(bans, say.now)
-    assert await say.banned(firewall) == dict.fromkeys([say.key(who) for who in hosts + nets])
-    await firewall.unban([(ban.jail, ban.target) for ban in bans])
-    assert await say.banned(firewall) == {}
-
-
-async def test_one_refused_of_many(firewall, say):
-    """What the kernel refuses is told, each with its reason, and all the others are in force."""
-    await firewall.setup([say.jail()])
-    hosts = [f"10.0.{high}.{low}" for high in range(5) for low in range(256)]
-    bans = [say.ban(who, None) for who in hosts]
-    for at in (1000, 700, 3, 0):
-        bans.insert(at, say.ban("0.0.0.0/0", None))
-    bans += [say.ban("192.0.2.7", None, "nobody"), say.ban("not an address", None), say.ban("::/0", None)]
-    with pytest.raises(FirewallError) as caught:
-        await firewall.ban(bans, say.now)
-    assert caught.value.failed == {
-        say.key("0.0.0.0/0"): "a network of that size cannot be in a set",
-        say.key("::/0"): "a network of that size cannot be in a set",
-        say.key("192.0.2.7", "nobody"): "jail nobody has no set",
-        say.key("not an address"): "no address or network in canonical text",
-    }
-    assert caught.value.message == "not banned: 192.0.2.7 in nobody (jail nobody has no set), and 3 more"
-    assert (caught.value.errno, caught.value.code) == (4104, 69)
-    assert set(await say.banned(firewall)) == {say.key(who) for who in hosts}
 
 
 async def test_a_full_set_grows(firewall, say):
@@ -413,25 +290,6 @@ async def test_a_set_that_has_no_more_room(firewall, say, monkeypatch):
         await firewall.ban([say.ban("10.0.0.9", None), say.ban("10.0.0.3", 600)], say.now)
     assert caught.value.message == "not banned: 10.0.0.9 in sshd (the set is full)"
     assert (await say.banned(firewall))[say.key("10.0.0.3")] is not None
-
-
-async def test_a_set_that_is_gone(firewall, say):
-    """A set destroyed behind our back is told as such, for all that was meant for it; another setup mends it."""
-    await firewall.setup([say.jail()])
-    for command in ("iptables", "ip6tables"):
-        say.run(command, "-F", "banwatch")
-    say.run("ipset", "destroy", "banwatch-sshd-4")
-    bans = [say.ban("192.0.2.7", None), say.ban("192.0.2.8", None), say.ban("2001:db8::/64", None)]
-    with pytest.raises(FirewallError) as caught:
-        await firewall.ban(bans, say.now)
-    assert caught.value.failed == {say.key("192.0.2.7"): "the set is gone", say.key("192.0.2.8"): "the set is gone"}
-    assert caught.value.hint == "something has destroyed it; it is laid again within 5 s"
-    with pytest.raises(FirewallError) as caught:
-        await say.banned(firewall)
-    assert (caught.value.message, caught.value.errno) == ("listing the set banwatch-sshd-4: the set is gone", errno.ENOENT)
-    await firewall.setup([say.jail()])
-    await firewall.ban(bans, say.now)
-    assert len(await say.banned(firewall)) == 3
 
 
 async def test_what_was_there_before_us(firewall, say):
@@ -518,28 +376,3 @@ async def test_without_ipv6(netns, say):
     assert set(await say.banned(firewall)) == {say.key("192.0.2.7")}
     assert firewall.notes == tuple(lacking)
     await firewall.close()
-
-
-async def test_a_listing_delays_no_ban(firewall, say):
-    """While some thousand members are listed a ban is made and acknowledged; one who then gives up listing disturbs nobody."""
-    await firewall.setup([say.jail()])
-    await firewall.ban([say.ban(f"10.{a}.{b}.1", None) for a in range(20) for b in range(256)], say.now)
-    listing = asyncio.create_task(firewall.dropped())
-    for _ in range(4):  # it has begun
-        await asyncio.sleep(0)
-    await firewall.ban([say.ban("192.0.2.7", None)], say.now)
-    assert not listing.done()
-    listing.cancel()
-    with suppress(asyncio.CancelledError):
-        await listing
-    assert listing.cancelled()
-    assert len(await say.banned(firewall)) == 5121
-
-
-async def test_closed(firewall, say):
-    """After close there is nobody to speak to, and the kernel is as it was."""
-    await firewall.setup([say.jail()])
-    await firewall.close()
-    with pytest.raises(FirewallError, match="listing the sets"):
-        await say.banned(firewall)
-    assert len(sets(say)) == 4

@@ -1,5 +1,7 @@
 """firewall/open.py: which firewall, and whether this host can have it."""
 
+import errno
+import shutil
 import subprocess
 import sys
 
@@ -8,11 +10,12 @@ import pytest
 from banwatch.config.model import FirewallSpec
 from banwatch.errors import FirewallError
 from banwatch.firewall.open import find_tables, missing_rights, open_firewall
+from banwatch.firewall.refusal import refusal
 
 PROGRAMS = {name: f"/sbin/{name}" for name in ("iptables", "iptables-restore", "ip6tables", "ip6tables-restore")}
 
 
-@pytest.mark.parametrize(("backend", "dry_run"), [("null", False), ("auto", True), ("ipset", True)])
+@pytest.mark.parametrize(("backend", "dry_run"), [("null", False), ("auto", True), ("ipset", True), ("nftables", True)])
 async def test_null(backend, dry_run):
     """A dry run has no firewall, and needs no rights."""
     assert (await open_firewall(FirewallSpec(backend), dry_run)).name == "null"
@@ -55,6 +58,7 @@ def test_missing_rights(tmp_path, effective, missing):
     """Both rights are needed: one for ip_set, one for the set match of iptables."""
     (tmp_path / "status").write_text(f"Name:\tx\nCapPrm:\tffffffffffffffff\nCapEff:\t{effective}\n")
     assert missing_rights(tmp_path / "status") == missing
+    assert missing_rights(tmp_path / "status", ((12, "CAP_NET_ADMIN"),)) == missing[:-1]
 
 
 def test_no_telling(tmp_path):
@@ -65,13 +69,13 @@ def test_no_telling(tmp_path):
 
 
 OPEN = """
-import asyncio
+import asyncio, sys
 from banwatch.config.model import FirewallSpec, JailSpec
 from banwatch.errors import FirewallError
 from banwatch.firewall.open import open_firewall
 async def main():
     try:
-        firewall = await open_firewall(FirewallSpec())
+        firewall = await open_firewall(FirewallSpec(sys.argv[1]))
         await firewall.setup([JailSpec("sshd", ports=((22, 22),))])
     except FirewallError as error:
         print(error.message, "|", error.hint)
@@ -83,26 +87,90 @@ asyncio.run(main())
 """
 
 
-def as_nobody(say, rights):
+def as_nobody(rights, backend="auto"):
     """What a process without root, but with some of its rights, makes of it."""
     granted = ",".join(f"+{right}" for right in rights) or "-all"
     argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     argv += [f"--inh-caps={granted}", f"--ambient-caps={granted}"]
-    return subprocess.run([*argv, sys.executable, "-c", OPEN], check=True, capture_output=True, text=True, timeout=30).stdout
-
-
-@pytest.mark.kernel
-def test_least_rights(netns, say):
-    """A user who is nobody but has the two rights can do all of it."""
-    assert as_nobody(say, ("net_admin", "net_raw")) == "laid [0, 0, 0, 0]\n"
-    assert say.run("ipset", "list", "-name") == ""
+    return subprocess.run(
+        [*argv, sys.executable, "-c", OPEN, backend], check=True, capture_output=True, text=True, timeout=30
+    ).stdout
 
 
 @pytest.mark.kernel
 @pytest.mark.parametrize(
-    ("rights", "message"),
-    [((), "missing rights: CAP_NET_ADMIN, CAP_NET_RAW"), (("net_admin",), "missing rights: CAP_NET_RAW")],
+    ("backend", "rights"),
+    [("auto", ("net_admin", "net_raw")), ("ipset", ("net_admin", "net_raw")), ("nftables", ("net_admin",))],
 )
-def test_too_few_rights(netns, say, rights, message):
+def test_least_rights(netns, say, backend, rights):
+    """A user who is nobody but has the two rights can do all of it, and for nftables one is enough."""
+    assert as_nobody(rights, backend) == "laid [0, 0, 0, 0]\n"
+    assert say.run("ipset", "list", "-name") + say.run("nft", "list", "tables", "inet") == ""
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    ("backend", "rights", "message"),
+    [
+        ("auto", (), "missing rights: CAP_NET_ADMIN, CAP_NET_RAW"),
+        ("ipset", ("net_admin",), "missing rights: CAP_NET_RAW"),
+        ("nftables", (), "missing rights: CAP_NET_ADMIN"),
+    ],
+)
+def test_too_few_rights(netns, backend, rights, message):
     """Without the rights it says which, and that a dry run needs none."""
-    assert as_nobody(say, rights).startswith(f"{message} | run it as root")
+    assert as_nobody(rights, backend).startswith(f"{message} | run it as root")
+
+
+@pytest.fixture
+def hide(monkeypatch):
+    """hide(*names): these programs cannot be found."""
+    find = shutil.which
+    hidden = set()
+    monkeypatch.setattr(shutil, "which", lambda name, **kwargs: None if name in hidden else find(name, **kwargs))
+    return lambda *names: hidden.update(names)
+
+
+async def chosen(backend="auto"):
+    """Which firewall it is, and what it notes."""
+    firewall = await open_firewall(FirewallSpec(backend))
+    await firewall.close()
+    return firewall.name, firewall.notes
+
+
+@pytest.mark.kernel
+async def test_auto(netns, hide):
+    """ipset where it can be had, else nftables, which says why; and where there is neither, what is missing of both."""
+    assert await chosen() == ("ipset", ())
+    assert await chosen("nftables") == ("nftables", ())
+    hide("iptables", "iptables-restore")
+    assert await chosen() == ("nftables", ("no ipset, so it is nftables: iptables and iptables-restore: not found",))
+    hide("nft")
+    with pytest.raises(FirewallError) as caught:
+        await chosen()
+    assert caught.value.message == "iptables and iptables-restore: not found; nft: not found"
+    assert (caught.value.hint, caught.value.code) == ("apt-get install iptables; or apt-get install nftables", 69)
+    with pytest.raises(FirewallError) as caught:
+        await chosen("nftables")
+    assert (caught.value.message, caught.value.hint) == ("nft: not found", "apt-get install nftables")
+
+
+@pytest.mark.kernel
+async def test_auto_where_iptables_does_not_work(netns, monkeypatch, program):
+    """A program that is there and refuses is as good as none, if nobody has asked for it by name."""
+    broken = program("iptables", "echo 'Table does not exist' >&2; exit 3")
+    monkeypatch.setattr("banwatch.firewall.open._PROGRAMS", {4: (broken, broken), 6: ("ip6tables", "ip6tables-restore")})
+    assert await chosen() == ("nftables", ("no ipset, so it is nftables: iptables refused (3): 'Table does not exist'",))
+
+
+@pytest.mark.kernel
+async def test_auto_without_ip_set(netns, monkeypatch):
+    """A kernel without ip_set has nftables."""
+
+    async def refuse(self, families):
+        raise refusal("ipset cannot be used", OSError(errno.EINVAL, ""))
+
+    monkeypatch.setattr("banwatch.firewall.sets.KernelSets.open", refuse)
+    assert await chosen() == ("nftables", ("no ipset, so it is nftables: ipset cannot be used: the kernel has no ip_set",))
+    with pytest.raises(FirewallError, match="the kernel has no ip_set"):
+        await chosen("ipset")

@@ -1,4 +1,4 @@
-"""The rules of firewall/rules.py among packets: what must not arrive is sent, and does not."""
+"""The rules of each backend among packets: what must not arrive is sent, and does not."""
 
 import asyncio
 import socket
@@ -27,15 +27,15 @@ async def net(veth_pair):
         yield veth_pair
 
 
-@pytest.fixture
-async def firewall(net):
-    opened = await open_firewall(FirewallSpec("ipset"))
+@pytest.fixture(params=["ipset", "nftables"])
+async def firewall(request, net):
+    opened = await open_firewall(FirewallSpec(request.param))
     yield opened
     await opened.close()
 
 
 @pytest.mark.parametrize(("action", "seen"), [("drop", "silent"), ("reject", "refused")])
-async def test_a_ban(each_iptables, net, firewall, say, action, seen):
+async def test_a_ban(net, firewall, say, action, seen):
     """Who is banned does not get to the jail's port, in either family; others do, and other ports are open to all."""
     await firewall.setup([say.jail(action=action)])
     assert await net.connects(HOST4, 22) == "open"
@@ -47,11 +47,31 @@ async def test_a_ban(each_iptables, net, firewall, say, action, seen):
     assert [await net.connects(host, 22) for host in (HOST4, HOST6)] == ["open", "open"]
 
 
+async def test_each_iptables(each_iptables, net, say):
+    """It makes no difference which kind of iptables lays the rules."""
+    firewall = await open_firewall(FirewallSpec("ipset"))
+    await firewall.setup([say.jail(action="reject")])
+    await firewall.ban([say.ban(HOST4), say.ban("2001:db8:bad:1::/64")], say.now)
+    assert [await net.connects(host, 22) for host in (HOST4, HOST6, OTHER4, OTHER6)] == ["refused", "refused", "open", "open"]
+    await firewall.close()
+
+
 async def test_a_network(net, firewall, say):
     """A network holds its addresses, and no others."""
     await firewall.setup([say.jail()])
     await firewall.ban([say.ban("198.51.100.0/29"), say.ban("2001:db8:bad:1::/64")], say.now)
     assert [await net.connects(host, 22) for host in (HOST4, OTHER4, HOST6, OTHER6)] == ["silent", "open", "silent", "open"]
+
+
+async def test_a_host_within_a_network(net, firewall, say):
+    """Whoever is banned by himself and in networks of several lengths is out until the last of them is gone."""
+    await firewall.setup([say.jail()])
+    whos = [HOST4, "198.51.100.0/29", "198.51.0.0/16"]
+    await firewall.ban([say.ban(who) for who in whos], say.now)
+    for who in whos:
+        assert await net.connects(HOST4, 22) == "silent"
+        await firewall.unban([say.key(who)])
+    assert await net.connects(HOST4, 22) == "open"
 
 
 async def test_an_end(net, firewall, say):
@@ -68,7 +88,8 @@ async def test_the_allowed(net, firewall, say):
     """Who is allowed gets in although banned."""
     await firewall.setup([say.jail()])
     await firewall.ban([say.ban("198.51.100.0/24"), say.ban(HOST4, None, "allow")], say.now)
-    assert [await net.connects(host, 22) for host in (HOST4, OTHER4)] == ["open", "silent"]
+    await firewall.ban([say.ban("2001:db8:bad::/48"), say.ban("2001:db8:bad:1::/80", None, "allow")], say.now)
+    assert [await net.connects(host, 22) for host in (HOST4, OTHER4, HOST6, OTHER6)] == ["open", "silent", "open", "silent"]
 
 
 async def test_the_allowed_under_a_policy_that_denies(net, firewall, say):

@@ -190,7 +190,7 @@ class ControlSpec:
 
 @dataclass(frozen=True, slots=True)
 class FirewallSpec:
-    backend: Literal["auto", "ipset", "null"] = "auto"
+    backend: Literal["auto", "ipset", "nftables", "null"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,9 @@ JAIL = Fields(
         ),
         "ignoreip": Key(_IGNOREIP, "who is never banned here, besides those in `defaults.ignoreip`", default=()),
         "usedns": Key(_choice("no", but="names are never looked up"), "names in logs are never looked up", default="no"),
-        "set": Key(Scalar(to.SET, to.parse_set), "existing sets NAME-4 and NAME-6 to put bans into", without="sets of its own"),
+        "set": Key(
+            Scalar(to.SET, to.parse_set), "existing sets NAME-4 and NAME-6 of ipset to put bans into", without="sets of its own"
+        ),
     },
     "a jail: a mapping of its keys",
 )
@@ -305,7 +307,9 @@ _CONTROL = Fields(
 _FIREWALL = Fields(
     {
         "backend": Key(
-            _choice("auto", "ipset", "null", null=True), "what enforces the bans; `null` enforces nothing", default="auto"
+            _choice("auto", "ipset", "nftables", "null", null=True),
+            "what enforces the bans; `auto` is ipset where it can be had, else nftables; `null` enforces nothing",
+            default="auto",
         )
     },
     "a mapping like {backend: ipset}",

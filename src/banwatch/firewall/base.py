@@ -32,6 +32,8 @@ class Holding(NamedTuple):
         jails: who has bans in it; several only where `set:` names the same for them.
         foreign: somebody else has made it.
         size: how many members it has, our mark among them; None if it is gone.
+        changes: where the kernel does not say the size, a number that is another as soon as somebody else may have changed
+            something in it; `size` is 0 then.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Holding(NamedTuple):
     jails: tuple[str, ...]
     foreign: bool
     size: int | None
+    changes: int | None = None
 
 
 class Members(NamedTuple):
@@ -56,7 +59,7 @@ class Firewall(Protocol):
 
     @property
     def name(self) -> str:
-        """The backend: "ipset" or "null"."""
+        """The backend: "ipset", "nftables" or "null"."""
 
     @property
     def notes(self) -> Sequence[str]:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from banwatch.config.model import FirewallSpec
@@ -16,27 +16,43 @@ from banwatch.firewall.null import NullFirewall
 from banwatch.firewall.refusal import RIGHTS, refusal
 from banwatch.firewall.sets import KernelSets
 
-_RIGHTS = {12: "CAP_NET_ADMIN", 13: "CAP_NET_RAW"}
+_RIGHTS = ((12, "CAP_NET_ADMIN"), (13, "CAP_NET_RAW"))
+"""By their bits; iptables wants both, nftables the first."""
 _PROGRAMS = {4: ("iptables", "iptables-restore"), 6: ("ip6tables", "ip6tables-restore")}
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # not in the PATH of everybody
 
 
 async def open_firewall(spec: FirewallSpec, dry_run: bool = False) -> Firewall:
     """
-    The firewall that `spec` asks for, ready for `setup`; the null one in a dry run.
+    The firewall that `spec` asks for, ready for `setup`; the null one in a dry run. `auto` is ipset where this host has it with
+    an iptables that works, else nftables, whose `notes` then say why.
 
     Raises:
         FirewallError: what is missing, and how to get it.
     """
     if dry_run or spec.backend == "null":
         return NullFirewall()
-    return await _open_ipset()
+    if spec.backend == "ipset":
+        return await _open_ipset()
+    if spec.backend == "nftables":
+        return await _open_nftables()
+    try:
+        return await _open_ipset(try_iptables=True)
+    except FirewallError as error:
+        without = error
+    try:
+        return await _open_nftables([f"no ipset, so it is nftables: {without.message}"])
+    except FirewallError as error:
+        if error.hint == without.hint:
+            raise without from error  # both lack the same
+        raise FirewallError(f"{without.message}; {error.message}", f"{without.hint}; or {error.hint}") from error
 
 
-async def _open_ipset() -> IpsetFirewall:
+async def _open_ipset(try_iptables: bool = False) -> IpsetFirewall:
     tables, lacking = find_tables(_find_program, _has_ipv6())
-    if missing := missing_rights(Path("/proc/self/status")):
-        raise FirewallError(f"missing rights: {', '.join(missing)}", RIGHTS)
+    _demand_rights(_RIGHTS)
+    if try_iptables:
+        await tables[4].read()
     kernel = await KernelSets().open(tuple(tables))
     try:
         told = [await each.tells_changes() for each in tables.values()]
@@ -47,6 +63,24 @@ async def _open_ipset() -> IpsetFirewall:
     except FirewallError:
         kernel.close()
         raise
+
+
+async def _open_nftables(lacking: Sequence[str] = ()) -> Firewall:
+    # here, because where there is ipset it would be 10 modules and 0.4 MB for nothing
+    from banwatch.firewall.nft import Nft
+    from banwatch.firewall.nft_table import KernelTable
+    from banwatch.firewall.nftables import NftablesFirewall
+
+    nft = _find_program("nft")
+    if nft is None:
+        raise FirewallError("nft: not found", "apt-get install nftables")
+    _demand_rights(_RIGHTS[:1])
+    return NftablesFirewall(await KernelTable().open(), Nft(nft), lacking)
+
+
+def _demand_rights(needed: Sequence[tuple[int, str]]) -> None:
+    if missing := missing_rights(Path("/proc/self/status"), needed):
+        raise FirewallError(f"missing rights: {', '.join(missing)}", RIGHTS)
 
 
 def find_tables(find: Callable[[str], str | None], ipv6: bool) -> tuple[Mapping[int, Tables], list[str]]:
@@ -76,8 +110,8 @@ def find_tables(find: Callable[[str], str | None], ipv6: bool) -> tuple[Mapping[
     return tables, lacking
 
 
-def missing_rights(status: Path) -> list[str]:
-    """The capabilities that are needed and that `status` (of proc(5)) does not have; empty where there is no telling."""
+def missing_rights(status: Path, needed: Sequence[tuple[int, str]] = _RIGHTS) -> list[str]:
+    """The capabilities of `needed` that `status` (of proc(5)) does not have; empty where there is no telling."""
     try:
         lines = status.read_text().splitlines()
     except OSError:
@@ -85,7 +119,7 @@ def missing_rights(status: Path) -> list[str]:
     for line in lines:
         if line.startswith("CapEff:"):
             effective = int(line.split()[1], 16)
-            return [name for bit, name in _RIGHTS.items() if not effective >> bit & 1]
+            return [name for bit, name in needed if not effective >> bit & 1]
     return []
 
 
