@@ -822,3 +822,49 @@ def test_each_entry_counts_once(start, home, host_journal):
     daemon = start(wrap=wrap)
     daemon.await_line(r"Ban 198\.51\.100\.5$")
     assert daemon.client("why", "198.51.100.5").stdout.count(failure("198.51.100.5")) == 3
+
+
+def elements():
+    """Who is in the sets of the jail sshd, as nft lists them."""
+    tables = json.loads(subprocess.run(("nft", "-j", "list", "tables", "inet"), capture_output=True, check=True).stdout)
+    if not any("table" in entry for entry in tables["nftables"]):
+        return None
+    listed = subprocess.run(("nft", "-j", "list", "table", "inet", "banwatch"), capture_output=True, check=True).stdout
+    sets = [entry["set"] for entry in json.loads(listed)["nftables"] if "set" in entry]
+    found = [each["elem"]["val"] for of in sets if of["name"].startswith("banwatch-sshd-") for each in of.get("elem", ())]
+    return sorted(val for val in found if not val.startswith(("255.", "ffff:")))
+
+
+def test_nftables_from_the_first_ban_to_the_end(start, home):
+    """With nftables, too, bans are made, outlive kill -9 and a restart, come back when all is flushed, and go at the end."""
+    (home / "banwatch.yaml").write_text("metrics: {port: 0}\nfirewall: {backend: nftables}\n")
+    daemon = start()
+    assert "firewall=nftables" in daemon.await_line("protecting this host")
+    daemon.write(*["198.51.100.7"] * 3, *["2001:db8:bad::1"] * 3)
+    daemon.await_line(r"\[sshd\] Ban 2001:db8:bad::/64$")
+    assert daemon.client("ban", "sshd", "203.0.113.0/24").returncode == 0
+    everybody = ["198.51.100.7", "2001:db8:bad::", "203.0.113.0"]
+    assert elements() == everybody
+    daemon.process.kill()
+    daemon.wait()
+    assert elements() == everybody
+    daemon = start()
+    assert elements() == everybody
+    subprocess.run(("nft", "flush", "ruleset"), check=True)
+    daemon.await_line("somebody else has changed the firewall, it is repaired")
+    daemon.await_line("bans are put back into a set")
+    assert daemon.client("unban", "198.51.100.7").returncode == 0
+    deadline = time.monotonic() + PATIENCE
+    while elements() != everybody[1:]:
+        assert time.monotonic() < deadline
+    assert daemon.client("stop", "--flush").returncode == 0
+    assert daemon.wait() == 0
+    assert elements() is None
+
+
+def test_auto_without_iptables(start):
+    """Where there is no iptables it is nftables, and the log says so and why."""
+    hide = 'mount --bind /dev/null "$(readlink -f "$(command -v iptables)")"; exec "$@"'
+    line = start(wrap=("unshare", "--mount", "sh", "-c", hide, "sh")).await_line("protecting this host")
+    assert "firewall=nftables" in line
+    assert "no ipset, so it is nftables: iptables and iptables-restore: not found" in line

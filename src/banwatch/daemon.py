@@ -498,7 +498,8 @@ class Daemon:
 
     def _say_ready(self) -> None:
         what = "protecting this host" if not self._options.dry_run else "dry run: deciding and telling only"
-        self._log.info(what, jails=", ".join(sorted(self._jails.on)), firewall=self._firewall.name)
+        notes = "; ".join(self._firewall.notes) or None
+        self._log.info(what, jails=", ".join(sorted(self._jails.on)), firewall=self._firewall.name, notes=notes)
         self._notifier.ready(self._status_line())
 
     def _status_line(self) -> str:

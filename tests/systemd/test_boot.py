@@ -102,6 +102,20 @@ def test_stop_leaves_bans_to_the_kernel(service):
     service.run("systemctl", "start", "banwatch")
 
 
+def test_it_bans_by_nftables(booted):
+    """The unit forbids nothing of what nft needs, or its kernel modules."""
+    booted.path("/etc/banwatch/banwatch.yaml").write_text("firewall: {backend: nftables}\n")
+    try:
+        booted.run("systemctl", "start", "banwatch")
+        booted.run("banwatch-client", "ban", "sshd", "198.51.100.0/25")
+        assert "198.51.100.0" in booted.run("nft", "list", "set", "inet", "banwatch", "banwatch-sshd-4-25").stdout
+        assert booted.run("banwatch-client", "stop", "--flush").returncode == 0
+        await_true(lambda: booted.show("ActiveState") == "inactive", "the service is inactive")
+        assert "inet banwatch" not in booted.run("nft", "list", "tables").stdout
+    finally:
+        booted.path("/etc/banwatch/banwatch.yaml").unlink()
+
+
 def test_a_broken_configuration_is_no_reason_to_try_again(booted):
     """With an unusable banwatch.yaml the start fails once, with the exit code for configurations."""
     booted.path("/etc/banwatch/banwatch.yaml").write_text("metrics: {port: none}\n")
