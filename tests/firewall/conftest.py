@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from banwatch.config.model import FirewallSpec, JailSpec
+from banwatch.firewall.nft_link import Link
 from banwatch.firewall.open import open_firewall
 from banwatch.model import Ban, Target
 
@@ -61,6 +62,16 @@ def program(tmp_path):
         return str(path)
 
     return write
+
+
+@pytest.fixture
+async def link(netns):
+    """A conversation with nf_tables in a fresh network namespace, where our table has one set, `s`."""
+    text = "add table inet banwatch\nadd set inet banwatch s { type ipv4_addr; flags timeout; counter; }\n"
+    Say.run("nft", "-f", "-", text=text)
+    opened = await Link().open()
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from banwatch.firewall.elements import Member
 from banwatch.firewall.nft import Nft
 from banwatch.firewall.nft_batches import MARKED, Batches, Failures, Place, sort_by_place
 from banwatch.firewall.nft_elements import Element
+from banwatch.firewall.nft_link import Link
+from banwatch.firewall.nft_members import KernelMembers
 from banwatch.firewall.nft_rules import (
     Layout,
     Lengths,
@@ -47,14 +49,16 @@ class NftablesFirewall:
     The backend `nftables`.
 
     Args:
-        kernel: open; `close` closes it.
+        link: open; `close` closes it.
         lacking: what is done without, or why it is this backend, for `notes`.
     """
 
     name = "nftables"
 
-    def __init__(self, kernel: KernelTable, nft: Nft, lacking: Sequence[str] = ()) -> None:
-        self._kernel = kernel
+    def __init__(self, link: Link, nft: Nft, lacking: Sequence[str] = ()) -> None:
+        self._link = link
+        self._table = KernelTable(link)
+        self._members = KernelMembers(link)
         self._nft = nft
         self._lacking = tuple(lacking)
         self._kept: tuple[str, ...] = ()
@@ -70,14 +74,14 @@ class NftablesFirewall:
 
     async def setup(self, jails: Sequence[JailSpec]) -> None:
         async with self._laying:
-            standing = await self._kernel.look()
+            standing = await self._table.look()
             lengths = lengths_for(jails, standing.sets)
             # a table that somebody deleted is laid with all the sets that it had
             layout = await self._lay(jails, {key: bits | self._lengths.get(key, bits) for key, bits in lengths.items()}, standing)
             await self._clear(*stale(standing, layout))
 
     async def unusable(self, jails: Sequence[JailSpec]) -> Mapping[str, str]:
-        sets = await self._kernel.sets()
+        sets = await self._table.sets()
         plan_layout((), lengths_for((), sets), sets)
         refused: dict[str, str] = {}
         for jail in jails:
@@ -88,7 +92,7 @@ class NftablesFirewall:
         return refused
 
     async def present(self, jails: Sequence[JailSpec]) -> frozenset[str]:
-        existing = await self._kernel.sets()
+        existing = await self._table.sets()
         return frozenset(jail.name for jail in jails if jail.enforce and has_set(jail.name, existing))
 
     async def ban(self, bans: Sequence[Ban], now: float) -> None:
@@ -97,30 +101,30 @@ class NftablesFirewall:
         batches = sort_by_place(wanted, self._lengths, failures)
         if not all(map(self._is_laid, batches)):
             batches = await self._with_sets(batches, failures)
-        await self._send(self._kernel.add, batches, failures)
+        await self._send(self._members.add, batches, failures)
         failures.tell("banned")
 
     async def unban(self, bans: Sequence[Key]) -> None:
         failures = Failures()
         batches = sort_by_place(((key, 0) for key in bans), self._lengths, Failures())
         laid = {place: batch for place, batch in batches.items() if self._is_laid(place)}
-        await self._send(self._kernel.delete, laid, failures, gone_is_fine=True)
+        await self._send(self._members.delete, laid, failures, gone_is_fine=True)
         failures.tell("unbanned")
 
     async def holdings(self) -> Sequence[Holding]:
-        headers = await self._kernel.sets()
+        headers = await self._table.sets()
         untold = any(header.size is None for header in headers.values())
-        changes = await self._kernel.done_by_others() if untold else None
+        changes = await self._link.done_by_others() if untold else None
         return [self._hold(jail, family, headers, changes) for jail, family in self._lengths]
 
     async def astray(self) -> str | None:
-        return find_astray(await self._kernel.look(), self._layout)
+        return find_astray(await self._table.look(), self._layout)
 
     async def rules_changed(self) -> None:
         while True:
             await asyncio.sleep(POLL_SECONDS)
             try:
-                others = await self._kernel.done_by_others()
+                others = await self._link.done_by_others()
             except FirewallError:
                 return  # whoever looks then will tell it
             if others != self._looked_at:
@@ -145,18 +149,18 @@ class NftablesFirewall:
 
     async def teardown(self) -> None:
         async with self._laying:
-            await self._kernel.delete_table()
+            await self._table.delete_table()
             self._jails, self._lengths, self._layout, self._kept = (), {}, Layout({}, {}), ()
 
     async def close(self) -> None:
-        self._kernel.close()
+        self._link.close()
 
     async def _lay(self, jails: Sequence[JailSpec], lengths: Lengths, standing: Standing) -> Layout:
         """Have sets for `lengths`, and the rules; what is right already is not touched."""
         layout = plan_layout(jails, lengths, standing.sets)
         if text := render_setup(standing, layout):
             await self._nft.lay(text)
-            self._kernel.count_own()
+            self._link.count_own()
         self._jails, self._lengths, self._layout = tuple(jails), lengths, layout
         return layout
 
@@ -164,8 +168,8 @@ class NftablesFirewall:
         """Delete what is no longer used; what somebody's rule in our table needs is kept, and noted."""
         kept = []
         for name in chains:  # they lead to one another, and to the sets
-            await self._kernel.delete_rules(name)
-        for what, names, delete in (("chain", chains, self._kernel.delete_chain), ("set", sets, self._kernel.delete_set)):
+            await self._table.delete_rules(name)
+        for what, names, delete in (("chain", chains, self._table.delete_chain), ("set", sets, self._table.delete_set)):
             for name in names:
                 try:
                     await delete(name)
@@ -182,7 +186,7 @@ class NftablesFirewall:
             for jail, family, bits in batches:
                 lengths[jail, family].add(bits)
             try:
-                standing = await self._kernel.look()
+                standing = await self._table.look()
                 await self._lay(self._jails, {key: frozenset(bits) for key, bits in lengths.items()}, standing)
                 await self._mark(place for place in batches if member_set(*place) not in standing.sets)
             except FirewallError as error:
@@ -225,7 +229,7 @@ class NftablesFirewall:
             if place[1:] in MARKED:
                 name = member_set(*place)
                 try:
-                    await self._kernel.add(name, [(MARKED[place[1:]][0], 0)])
+                    await self._members.add(name, [(MARKED[place[1:]][0], 0)])
                 except OSError as error:
                     raise refusal(f"marking the set {name}", error, NFTABLES) from error
 
@@ -236,7 +240,7 @@ class NftablesFirewall:
         found: dict[str, T] = {}
         marked = True
         for bits in lengths:
-            members = await self._kernel.members(member_set(jail, family, bits), bits, pick, surely=surely)
+            members = await self._members.list_all(member_set(jail, family, bits), bits, pick, surely=surely)
             if (family, bits) in MARKED:
                 mark = MARKED[family, bits][1]
                 marked = marked and mark in members

@@ -68,14 +68,14 @@ async def _open_ipset(try_iptables: bool = False) -> IpsetFirewall:
 async def _open_nftables(lacking: Sequence[str] = ()) -> Firewall:
     # here, because where there is ipset it would be 10 modules and 0.4 MB for nothing
     from banwatch.firewall.nft import Nft
-    from banwatch.firewall.nft_table import KernelTable
+    from banwatch.firewall.nft_link import Link
     from banwatch.firewall.nftables import NftablesFirewall
 
     nft = _find_program("nft")
     if nft is None:
         raise FirewallError("nft: not found", "apt-get install nftables")
     _demand_rights(_RIGHTS[:1])
-    return NftablesFirewall(await KernelTable().open(), Nft(nft), lacking)
+    return NftablesFirewall(await Link().open(), Nft(nft), lacking)
 
 
 def _demand_rights(needed: Sequence[tuple[int, str]]) -> None:
