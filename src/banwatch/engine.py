@@ -7,6 +7,7 @@ Decides: joins filter, jail and book, and nothing that does I/O. The daemon, `re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import Protocol
 
 from banwatch.book.book import Book
 from banwatch.config.model import Config, JailSpec
@@ -16,7 +17,8 @@ from banwatch.jail.allowed import Allowed
 from banwatch.jail.ignoreip import Guard
 from banwatch.jail.jail import Jail
 from banwatch.lanes import Lanes, Scanners
-from banwatch.model import ALLOW, Ban, Chunk, Match, Target, Unban
+from banwatch.login import canonical_login
+from banwatch.model import ALLOW, Alarm, Ban, Chunk, Match, Target, Unban
 from banwatch.quick import Way, When, count_quickly
 
 Change = Ban | Unban
@@ -37,6 +39,18 @@ class Surroundings:
     onlink: frozenset[str] = frozenset()
 
 
+class Doors(Protocol):
+    """What services that ask, or read files, have told already, or was told them."""
+
+    def covers(self, filter_name: str) -> bool:
+        """Whether there is a door at the service whose log that filter reads."""
+        ...
+
+    def left(self, filter_name: str, kind: str, at: float | None, ip: str | None, login: str | None, attempts: int) -> int:
+        """How many of `attempts` in a log are still to be counted."""
+        ...
+
+
 class Engine:
     """
     The jails of one configuration and the book they share.
@@ -44,6 +58,7 @@ class Engine:
     Args:
         older: the engine before a reload. Its book and what it counted are taken over.
         scanners: compiled beforehand for this configuration.
+        doors: what is asked about failures in logs before they count; None is nothing. From `older` as well.
         journaled: what is counted can tell what has changed in it; as in `older`, if there is one.
     """
 
@@ -61,8 +76,10 @@ class Engine:
         older: "Engine | None" = None,
         scanners: Scanners | None = None,
         journaled: bool = False,
+        doors: Doors | None = None,
     ) -> None:
         self.config = config
+        self._doors: Doors | None = doors if older is None else older._doors
         self._surroundings = surroundings or Surroundings()
         self.book, self.skewed, self.premature, before = Book(), 0, 0, dict[str, Jail]()
         self._allowed, self._guards = Allowed(), dict[tuple[str, ...], Guard]()
@@ -138,10 +155,12 @@ class Engine:
                     continue
                 enter(jail.count(kind, ip, login, attempts, at, at if now is None else now, read_at))
 
+        noted = self._behind_doors(names, note)
+
         def quickly(matcher: QuickMatcher, lines: Iterable[tuple[str, int]]) -> None:
             lens = matcher.lens
-            if len(behind[lens]) != 1:
-                matcher.tell(lines, note)
+            if len(behind[lens]) != 1 or noted is not note:
+                matcher.tell(lines, noted)
                 return
             (jail,) = behind[lens]
             within = (-inf, inf) if now is None else (now - (SKEW if live else jail.lookback), now)
@@ -150,7 +169,7 @@ class Engine:
 
         present = read_at if now is None else now
         if witness is None:
-            lane.scanner.tell(chunk, present, note, quickly)
+            lane.scanner.tell(chunk, present, noted, quickly)
             return changes
         for match in lane.scanner.scan(chunk, present):
             once = lane.once[match.lens]
@@ -158,6 +177,23 @@ class Engine:
                 witness(admitted)
                 note(admitted[0], *admitted[2:10])
         return changes
+
+    def report(self, match: Match, now: float) -> list[Change]:
+        """Everything that changes because a door told of `match`, for each jail that watches that service."""
+        changes: list[Change] = []
+        for jail in self._watching(match.filter):
+            bans = jail.feed(match, now, now, now)
+            changes.extend(entered for ban in bans if (entered := self.book.ban(ban)) is not None)
+        if changes:
+            self._note_due()
+        return changes
+
+    def take_alarms(self) -> list[Alarm]:
+        """The alarms that were raised since somebody took them last."""
+        alarms = [alarm for jail in self.jails.values() for alarm in jail.raised]
+        for jail in self.jails.values() if alarms else ():
+            jail.raised.clear()
+        return alarms
 
     def expire(self, now: float) -> list[Unban]:
         """End what has ended at `now`; the windows of those keys are empty after it."""
@@ -248,6 +284,25 @@ class Engine:
         due = [due for jail in self.jails.values() if (due := jail.sweep(now)) is not None]
         return min(due, default=None)
 
+    def _behind_doors(self, names: Sequence[str], note: Callable[..., None]) -> Callable[..., None]:
+        """`note`, but for what the doors at the services of `names` leave of it."""
+        doors = self._doors
+        if doors is None or not any(map(doors.covers, names)):
+            return note
+
+        def note_left(
+            lens: int, kind: str, at: float | None, ip: str | None, login: str | None, attempts: int, *rest: object
+        ) -> None:
+            attempts = doors.left(names[lens], kind, at, ip, login, attempts)
+            if attempts:
+                note(lens, kind, at, ip, login, attempts, *rest)
+
+        return note_left
+
+    def _watching(self, filter_name: str) -> list[Jail]:
+        jails = self.config.jails
+        return [self.jails[name] for name in jails if any(watch.filter == filter_name for watch in jails[name].watch)]
+
     def _entered(self, bans: Sequence[Ban]) -> None:
         """The book has taken up `bans`."""
         self._note_due()
@@ -263,6 +318,8 @@ class Engine:
             jail, target = unban.ban.jail, unban.ban.target
             if jail in self.jails:
                 self.jails[jail].forget(target)
+                if target.realm == "login" and unban.why == "by command":
+                    self.jails[jail].alarms.clear(target.who)
             elif jail == ALLOW:
                 self._allowed.discard(target)
         if any(unban.ban.jail == ALLOW for unban in unbans):
@@ -280,9 +337,14 @@ class Engine:
 
     def _guard(self, spec: JailSpec) -> Guard:
         """Jails that ignore the same have one guard."""
-        ignore = (*self.config.daemon.ignoreip, *spec.ignoreip)
+        ignore = tuple(_canonical(who, spec) for who in (*self.config.daemon.ignoreip, *spec.ignoreip))
         guard = self._guards.get(ignore)
         if guard is None:
             guard = Guard(ignore, self._surroundings.own, self._surroundings.onlink, self._allowed)
             self._guards[ignore] = guard
         return guard
+
+
+def _canonical(who: str, spec: JailSpec) -> str:
+    """Whom not to ban, a login as the jail writes it."""
+    return f"login:{canonical_login(who[6:], spec.naming)}" if who.startswith("login:") else who

@@ -187,6 +187,16 @@ class Ban(NamedTuple):
     forced: bool = False
 
 
+class Alarm(NamedTuple):
+    """An account that looks compromised: `login` got in from all these networks within a short time."""
+
+    jail: str
+    login: str
+    networks: tuple[str, ...]
+    at: float
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
 class Unban:
     """The end of `ban`; `why` is "expired", "by command", "taken out by hand" and the like."""

@@ -4,9 +4,13 @@ import pytest
 
 from banwatch.config.build import Defaults, build_daemon, build_filter, build_jail
 from banwatch.config.model import (
+    AlarmSpec,
     ControlSpec,
     DaemonSpec,
+    DoorsSpec,
     Example,
+    EximSpec,
+    FilesSpec,
     FilterSpec,
     FirewallSpec,
     JailSpec,
@@ -14,6 +18,7 @@ from banwatch.config.model import (
     LogSpec,
     Mark,
     MetricsSpec,
+    PolicySpec,
     Rule,
     StoreSpec,
     Watch,
@@ -21,6 +26,7 @@ from banwatch.config.model import (
 from banwatch.config.problem import render_problem
 from banwatch.config.read import Reader
 from banwatch.config.tree import Entry, Table, compose, merge
+from banwatch.login import Naming
 
 KINDS = {"svc": frozenset({"auth", "scan"}), "web": frozenset({"spam"})}
 NOWHERE = Mark("x.yaml", 0)
@@ -63,7 +69,7 @@ watch:
 rules:
   ip: {count: [auth, scan], by: ip, limit: 3/10m, bantime: 30m}
   net: {count: [spam], by: net, limit: 30/1h, prefix: [16, 56], ban: [net, hosts]}
-  login: {count: [auth], by: login, limit: 9/1d, bantime: forever, ban: [key]}
+  login: {count: [auth], by: login, limit: 9/1d, bantime: forever, logins: known, exempt: [Ann], strict: on, delay: 1m}
 bantime: 2h
 ports: [443, 80-90, 85-100]
 protocol: [tcp, udp]
@@ -72,6 +78,9 @@ action: reject
 hook: [input]
 ignoreip: [192.0.2.0/24, 'login:bob']
 usedns: no
+replaces: [a, b]
+login: {domain: Example.org, realms: [mx], extension: none}
+alarm: {networks: 5/1h, ban: on}
 set: mine
 """
     assert jail(text) == (
@@ -86,7 +95,17 @@ set: mine
             rules=(
                 Rule("ip", frozenset({"auth", "scan"}), "ip", Limit(3, 600), 1800),
                 Rule("net", frozenset({"spam"}), "net", Limit(30, 3600), 7200, (16, 56), ("net", "hosts")),
-                Rule("login", frozenset({"auth"}), "login", Limit(9, 86400), None),
+                Rule(
+                    "login",
+                    frozenset({"auth"}),
+                    "login",
+                    Limit(9, 86400),
+                    None,
+                    logins="known",
+                    exempt=frozenset({"ann"}),
+                    strict=True,
+                    delay=60,
+                ),
             ),
             bantime=7200,
             ports=((80, 100), (443, 443)),
@@ -95,6 +114,9 @@ set: mine
             action="reject",
             ignoreip=("192.0.2.0/24", "login:bob"),
             set="mine",
+            replaces=("a", "b"),
+            naming=Naming("example.org", frozenset({"mx"}), ""),
+            alarm=AlarmSpec(Limit(5, 3600), True, 3600),
         ),
         [],
     )
@@ -115,6 +137,39 @@ def test_bantime_falls_back(rule, own, defaults, bantime):
     keys = f", bantime: {rule}" if rule else ""
     text = f"{WATCH}rules: {{ip: {{count: [auth], by: ip, limit: 3/10m{keys}}}}}\n" + (f"bantime: {own}\n" if own else "")
     assert jail(text, Defaults(None, defaults))[0].rules[0].bantime == bantime
+
+
+def test_how_logins_are_written_falls_back():
+    """A jail says only what differs from defaults.login."""
+    naming = daemon("defaults: {login: {domain: example.org, realms: [mx]}}")[1].naming
+    assert naming == Naming("example.org", frozenset({"mx"}), "+")
+    spec, said = jail("login: {extension: '-'}", Defaults(naming=naming))
+    assert (spec.naming, said) == (Naming("example.org", frozenset({"mx"}), "-"), [])
+
+
+def test_what_is_for_logins_only():
+    """A key about logins in a rule that counts addresses is told, and does nothing; root and its like are exempt by default."""
+    note = "not used: only by: login is about logins"
+    spec, said = jail(WATCH + "rules: {ip: {count: [auth], by: ip, limit: 3/10m, strict: true}}")
+    assert (spec.rules[0].exempt, said) == (frozenset(), [f"x.yaml:2: warning: j.rules.ip.strict: {note}"])
+    spec, said = jail(WATCH + "rules: {login: {count: [auth], by: login, limit: 3/10m}}")
+    assert (spec.rules[0].exempt, said) == ({"root", "toor", "administrator"}, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("login: {domain: a b}", 'j.login.domain: expected a domain like "example.org", got "a b"'),
+        ("login: {extension: x}", 'j.login.extension: expected one of + - _ = ! # or none, got "x"'),
+        ("rules: {r: {count: [auth], by: login, limit: 1/1m, exempt: [a@b]}}", None),
+        ("alarm: {networks: many}", 'j.alarm.networks: expected maxretry/findtime like "3/10m", got "many"'),
+    ],
+)
+def test_wrong_words_about_logins(text, said):
+    """Each is told with what would be right."""
+    spec, problems = jail(WATCH + text)
+    assert spec is None
+    assert said is None or f"x.yaml:2: {said}" in problems
 
 
 def test_a_match_that_anybody_can_meet():
@@ -205,7 +260,10 @@ def test_what_does_not_fit_together(text, said):
 
 def test_not_yet():
     """What nothing implements is unknown, not accepted."""
-    known = "enabled, enforce, watch, rules, bantime, ports, protocol, interface, action, hook, ignoreip, usedns or set"
+    known = (
+        "enabled, enforce, watch, rules, bantime, ports, protocol, interface, action, hook, ignoreip, usedns, replaces, login, "
+        "alarm or set"
+    )
     assert jail("notify: [x]\nend_connections: yes\n")[1] == [
         f"x.yaml:1: j.notify: unknown key; expected {known}",
         f"x.yaml:2: j.end_connections: unknown key; expected {known}",
@@ -269,6 +327,11 @@ log: {to: /var/log/banwatch.log, format: json, level: debug}
 metrics: {host: '::1', port: 0}
 control: {socket: /run/x.sock, group: adm, ask: true}
 firewall: {backend: null}
+doors:
+  dovecot: {host: '::1', port: 4001, key: /k, smtp: postfix}
+  exim: {socket: /run/e.sock, group: mail}
+  files: {directory: /d, pam: on, dovecot: on, exim: on}
+  kick: [doveadm, kick]
 store: {file: /srv/bans.db, history: 1w}
 """
     assert daemon(text) == (
@@ -279,6 +342,12 @@ store: {file: /srv/bans.db, history: 1w}
             FirewallSpec("null"),
             ("192.0.2.7", "2001:db8::/48"),
             StoreSpec("/srv/bans.db", 7 * 86400.0),
+            doors=DoorsSpec(
+                PolicySpec("::1", 4001, "/k", "postfix"),
+                EximSpec("/run/e.sock", "mail"),
+                FilesSpec("/d", True, True, True),
+                ("doveadm", "kick"),
+            ),
         ),
         Defaults(Limit(5, 3600), None),
         [],
@@ -306,7 +375,7 @@ def test_daemon_with_wrong_values():
     spec, defaults, said = daemon("defaults: {bantime: x}\nlog: {format: xml}\nmetrics: 9\nsshd: {}\n")
     assert (spec, defaults) == (DaemonSpec(), Defaults())
     assert said == [
-        "banwatch.yaml:4: sshd: unknown key; expected defaults, log, metrics, control, firewall or store",
+        "banwatch.yaml:4: sshd: unknown key; expected defaults, log, metrics, control, firewall, doors or store",
         'banwatch.yaml:1: defaults.bantime: expected a duration like "10m" or "forever", got "x"',
         'banwatch.yaml:2: log.format: expected text or json, got "xml"',
         'banwatch.yaml:3: metrics: expected a mapping like {port: 9191}, got "9"',

@@ -62,7 +62,7 @@ def test_every_problem_at_once(directories):
     port = 'a port like "22", "1000-2000" or "ssh" within 1-65535, the lower end first'
     assert directories.says() == [
         'banwatch.yaml:2: log.format: expected text or json, got "xml"',
-        "banwatch.yaml:3: sshd: unknown key; expected defaults, log, metrics, control, firewall or store",
+        "banwatch.yaml:3: sshd: unknown key; expected defaults, log, metrics, control, firewall, doors or store",
         *(said for said in directories.says() if said.startswith("filters.d/f.yaml:3: failregex.auth[0]: expected ")),
         "jails.d: no jail remains",
         f'jails.d/a.yaml:2: svc.ports[0]: expected {port}, got "0"',
@@ -111,6 +111,20 @@ def test_enabled(directories):
     directories.write("jails.d/x.yaml", "svc: {enabled: false}\nother: {ports: [1]}\n")
     config = directories.load()
     assert (list(config.jails), config.broken) == (["other"], ())
+
+
+def test_a_jail_replaces_others(directories):
+    """A jail that is enabled takes the place of those that count the same; one that is off, or broken, does not."""
+    whole = "watch: {svc: {logs: [/x]}}, rules: {ip: {count: [auth], by: ip, limit: 3/10m}}, replaces: [svc, all]"
+    directories.write("jails.d/all.yaml", f"all: {{enabled: true, {whole}}}")
+    assert list(directories.load().jails) == ["all"]
+    assert list(load_config(directories.etc, directories.shipped, wanted=("svc",)).jails) == ["svc", "all"]
+    directories.write("jails.d/more.yaml", "more: {enabled: true, ports: [1], replaces: [all]}")
+    assert list(directories.load().jails) == ["svc", "more"]
+    directories.write("jails.d/more.yaml", "all: {enabled: false}")
+    assert list(directories.load().jails) == ["svc"]
+    directories.write("jails.d/more.yaml", "all: {ports: [0]}")
+    assert list(directories.load().jails) == ["svc"]
 
 
 def test_wanted(directories):

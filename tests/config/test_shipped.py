@@ -78,3 +78,25 @@ def test_ports_are_numbers():
         for line in path.read_text().splitlines():
             if line.strip().startswith("ports:") and "all" not in line:
                 assert set(line.partition("#")[0].partition(":")[2]) <= set(" [],0123456789-")
+
+
+def test_mail(tmp_path):
+    """The jail of all mail services is off; on, it watches what the single ones watch, which are gone, by limits of its own."""
+    (tmp_path / "jails.d").mkdir()
+    single = load_config(tmp_path).jails
+    (tmp_path / "jails.d/mail.yaml").write_text("mail: {enabled: auto}\n")
+    config = load_config(tmp_path)
+    mail = config.jails["mail"]
+    assert config.problems == ()
+    assert single.keys() - config.jails.keys() == {"exim4", "dovecot", "stalwart", "cyrus-imap"}
+    assert {watch.filter: watch.logs for watch in mail.watch} == {
+        name: single[name].watch[0].logs for name in ("exim4", "dovecot", "stalwart", "cyrus-imap")
+    }
+    assert {(rule.name, *rule.count, rule.by, *rule.limit) for rule in mail.rules} == {
+        ("ip", "auth", "ip", 100, 86400),
+        ("login", "auth", "login", 100, 86400),
+        ("rcpt", "rcpt", "ip", 35, 86400),
+        ("loiter", "loiter", "ip", 150, 86400),
+    }
+    assert not any(rule.by == "login" for name, jail in config.jails.items() if name != "mail" for rule in jail.rules)
+    assert mail.rules[1].exempt == {"root", "toor", "administrator"}

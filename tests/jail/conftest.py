@@ -22,17 +22,30 @@ def match():
 def rule():
     """rule(by, maxretry, findtime, …): a rule of the name of its `by` unless it says otherwise."""
 
-    def make(by="ip", maxretry=3, findtime=600.0, *, name=None, count=("auth",), bantime=1800.0, prefix=(24, 48), ban=("key",)):
-        return Rule(name or by, frozenset(count), by, Limit(maxretry, findtime), bantime, prefix, ban)
+    def make(
+        by="ip",
+        maxretry=3,
+        findtime=600.0,
+        *,
+        name=None,
+        count=("auth",),
+        bantime=1800.0,
+        prefix=(24, 48),
+        ban=("key",),
+        exempt=(),
+        **about_logins,
+    ):
+        limit = Limit(maxretry, findtime)
+        return Rule(name or by, frozenset(count), by, limit, bantime, prefix, ban, exempt=frozenset(exempt), **about_logins)
 
     return make
 
 
 @pytest.fixture(scope="session")
 def jail():
-    """jail(rule…, guard, budget, older, enforce): a jail called sshd with these rules."""
+    """jail(rule…, guard, budget, older, …): a jail called sshd with these rules; the rest goes to its JailSpec."""
 
-    def make(*rules, guard=None, budget=100_000, older=None, enforce=True):
-        return Jail(JailSpec("sshd", enforce=enforce, rules=rules), guard or Guard(()), budget, older)
+    def make(*rules, guard=None, budget=100_000, older=None, **spec):
+        return Jail(JailSpec("sshd", rules=rules, **spec), guard or Guard(()), budget, older)
 
     return make

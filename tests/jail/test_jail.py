@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from banwatch.config.model import AlarmSpec, Limit
 from banwatch.jail.ignoreip import Guard
 from banwatch.jail.tally import LONGEST_LOGIN
 from banwatch.jail.window import SWEPT
-from banwatch.model import Target
+from banwatch.login import Naming
+from banwatch.model import Alarm, Ban, Target
 
 A, B, C = "203.0.113.7", "203.0.113.8", "198.51.100.1"
 
@@ -428,9 +430,10 @@ class Naive:
         home = ip_network((ip, 64 if ":" in ip else 24), strict=False)
         for rule in self.rules:
             _, key = self.key(rule, ip, login)
-            mine = [each for each in self.window(rule, key) if each[3] == unit]
+            before = [each for each in self.window(rule, key) if each[2] <= at + 1]
+            mine = [each for each in before if each[3] == unit]
             if rule.by == "login":
-                gone = [each for each in self.window(rule, key) if each[3] and self.at_home(each[3], home)]
+                gone = [each for each in before if each[3] and self.at_home(each[3], home)]
             elif {each[4] for each in mine if each[2] >= at - rule.limit.findtime} - {None, login}:
                 gone = [each for each in mine if each[4] == login]
             else:
@@ -469,3 +472,56 @@ def test_any_stream_gives_the_bans_of_a_list(jail, rule, match, stream, maxretry
             kind, ip, login, at
         )
         assert made.tracked() == {rule.name: len({each[1] for each in naive.past if each[0] == rule.name}) for rule in rules}
+
+
+def test_one_account_is_one_key(jail, rule, match):
+    """However a login is written, it counts for its account, and a success of that account forgives it."""
+    watched = jail(rule("login", 3), naming=Naming("example.org"))
+    for number, login in enumerate(["Bob", "bob+x@example.org"]):
+        assert watched.feed(match(f"203.0.113.{number}", login), 1.0, 1.0) == ()
+    [ban] = watched.feed(match("198.51.100.1", "BOB@EXAMPLE.ORG"), 2.0, 2.0)
+    assert ban.target == Target("login", "bob@example.org")
+    watched.forget(ban.target)
+    watched.feed(match("203.0.113.1", "bob"), 3.0, 3.0)
+    watched.feed(match("203.0.113.1", "BOB", kind="success"), 4.0, 4.0)
+    assert watched.window("login").attempts("bob@example.org") == []
+    assert watched.known.ever("bob@example.org")
+
+
+def test_learn(jail, rule):
+    """A good login of long ago makes its network known, and raises no alarm."""
+    watched = jail(rule("login"), naming=Naming("example.org"), alarm=AlarmSpec(Limit(1, 60.0)))
+    for day in (1, 2):
+        watched.learn("2001:db8:1:2::7", "Bob", day * 86400.0)
+    watched.learn("fe80::1", "bob", 86400.0)
+    watched.learn("203.0.113.7", "x" * 300, 86400.0)
+    assert watched.known.homes("bob@example.org", 3 * 86400.0) == ("2001:db8:1:2::/64",)
+    assert (len(watched.known), watched.raised) == (1, [])
+
+
+def test_an_account_that_looks_compromised(jail, rule, match):
+    """Good logins from many networks raise an alarm once, which bans only if it is asked to; who came in so is not at home."""
+    day = 86400.0
+    watched = jail(rule("login"), alarm=AlarmSpec(Limit(3, 3600.0)))
+    for number in range(4):
+        assert watched.feed(match(f"203.0.{number}.7", "Bob", kind="success"), day + number, day + number) == ()
+    [alarm] = watched.raised
+    assert alarm == Alarm("sshd", "bob", ("203.0.0", "203.0.1", "203.0.2"), day + 2, "got in from 3 networks in 3600 s")
+    assert watched.alarms.standing(day + 3) == ("bob",)
+    watched.feed(match("203.0.3.7", "bob", kind="success"), 2 * day + 1, 2 * day + 1)
+    assert watched.known.homes("bob", 2 * day + 1) == ()
+
+
+def test_an_alarm_may_ban(jail, rule, match):
+    """The ban tells of networks; a login that is ignored has no alarm."""
+    spec = AlarmSpec(Limit(2, 60.0), ban=True, bantime=900.0)
+    watched = jail(rule("login"), alarm=spec)
+    watched.feed(match("203.0.1.7", "bob", kind="success"), 1.0, 1.0)
+    [ban] = watched.feed(match("203.0.2.7", "bob", kind="success"), 2.0, 2.0)
+    assert ban == Ban(
+        "sshd", Target("login", "bob"), "login", 2.0, 902.0, None, "rule", 2, True, "got in from 2 networks in 60 s"
+    )
+    spared = jail(rule("login"), alarm=spec, guard=Guard(["login:bob"]))
+    for number in (1, 2):
+        assert spared.feed(match(f"203.0.{number}.7", "bob", kind="success"), 1.0, 1.0) == ()
+    assert spared.raised == []

@@ -95,3 +95,24 @@ def test_it_is_bounded(notes):
     assert len(known._homes) <= 4
     assert known._shared <= known._hosts.keys()
     assert all(len(logins) <= KEPT for logins in known._hosts.values())
+
+
+def test_homes_and_who_ever_got_in():
+    """The networks of a login within a month; whoever got in once is known, in another life, too."""
+    known, again = Known(), Known()
+    known.note(OTHER, "bob", NOON - DAY)
+    known.note(OTHER, "bob", NOON)
+    known.note(NAT, "eve", NOON)
+    again.load(*known.changes(everything=True))
+    for one in (known, again):
+        assert [one.homes(login, NOON) for login in ("bob", "eve")] == [("198.51.100",), ()]
+        assert one.homes("bob", NOON + MONTH) == ()
+        assert [one.ever(login) for login in ("bob", "eve", "joe")] == [True, True, False]
+
+
+def test_logins_have_a_bound():
+    """Of more logins than there is room for, those that succeeded first are forgotten."""
+    known = Known(room=10)
+    for number in range(11):
+        known.note(NAT, f"user{number}", NOON)
+    assert [number for number in range(11) if known.ever(f"user{number}")] == list(range(5, 11))

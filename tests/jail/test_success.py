@@ -75,10 +75,24 @@ def test_a_network_loses_the_failures_of_that_address_only(before, after):
 def test_a_login_loses_the_failures_from_the_own_network_only():
     """A polling phone takes its neighbourhood out of its login's window, and leaves the attack from elsewhere."""
     made = window(A, NEIGHBOUR, STRANGER, None, "2001:db8:1:2::/64", key="bob")
-    forgive_login(made, "bob", A)
+    forgive_login(made, "bob", A, 10.0)
     assert others(made, "bob") == [STRANGER, None, "2001:db8:1:2::/64"]
-    forgive_login(made, "bob", "2001:db8:1:2::/64")
+    forgive_login(made, "bob", "2001:db8:1:2::/64", 10.0)
     assert others(made, "bob") == [STRANGER, None]
+
+
+def test_what_comes_after_it_is_not_forgiven():
+    """A good login whose line is read late takes out what was before it, give or take the second that some logs count in."""
+    before = ["bob", "bob", "bob", "bob"]
+    made = window(*before)
+    forgive_address(made, "key", "bob", 1.0, logins_only=False)
+    assert made.attempts("key") == [(3.0, "bob")]
+    made = window(*((A, login) for login in before))
+    forgive_network(made, "key", A, "bob", 1.0, logins_only=False)
+    assert made.attempts("key") == [(3.0, (A, "bob"))]
+    made = window(A, A, A, NEIGHBOUR, key="bob")
+    forgive_login(made, "bob", A, 1.0)
+    assert made.attempts("bob") == [(3.0, NEIGHBOUR)]
 
 
 def test_own_network():

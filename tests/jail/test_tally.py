@@ -4,6 +4,7 @@ import pytest
 
 from banwatch.jail.grace import Grace
 from banwatch.jail.ignoreip import Guard
+from banwatch.jail.known import Known
 from banwatch.jail.tally import BY, LONGEST_LOGIN, NO_KEY
 from banwatch.jail.window import Window
 
@@ -16,7 +17,7 @@ def tally(rule):
 
     def make(by, ignore=(), **keys):
         made = rule(by, **keys)
-        return BY[by](made, Window(made.limit.findtime, made.limit.maxretry, 10), Guard(ignore), Grace(10), Grace(10))
+        return BY[by](made, Window(made.limit.findtime, made.limit.maxretry, 10), Guard(ignore), Grace(10), Grace(10), Known())
 
     return make
 
@@ -47,6 +48,22 @@ def test_no_key(tally, by, unit, ip, login):
     made = tally(by, ["login:backup"])
     assert made.count(unit, ip, login, 1.0, 1) == NO_KEY
     assert len(made.window) == 0
+
+
+def test_exempt_logins(tally):
+    """Who is exempt has no key, with whatever realm; for an address everybody counts."""
+    made = tally("login", exempt=("root",))
+    assert [made.key(UNIT, IP, login) for login in ("root", "root@example.org", "rooty")] == [None, None, "rooty"]
+    assert tally("ip", exempt=("root",)).key(UNIT, IP, "root") == UNIT
+
+
+def test_known_logins(tally):
+    """A rule about known logins counts who got in once, from wherever."""
+    made = tally("login", logins="known")
+    assert made.count(UNIT, IP, "bob", 1.0, 1) == NO_KEY
+    made.known.note("198.51.100.1", "bob", 2.0)
+    assert made.count(UNIT, IP, "bob", 3.0, 1) == 1
+    assert made.count(UNIT, IP, "eve", 3.0, 1) == NO_KEY
 
 
 def test_hosts(tally):

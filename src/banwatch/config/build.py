@@ -12,9 +12,13 @@ from banwatch.config import schema
 from banwatch.config.convert import one_of_text
 from banwatch.config.duration import LIMIT
 from banwatch.config.model import (
+    AlarmSpec,
     ControlSpec,
     DaemonSpec,
+    DoorsSpec,
     Example,
+    EximSpec,
+    FilesSpec,
     FilterSpec,
     FirewallSpec,
     JailSpec,
@@ -22,6 +26,7 @@ from banwatch.config.model import (
     LogSpec,
     Mark,
     MetricsSpec,
+    PolicySpec,
     Rule,
     StoreSpec,
     Watch,
@@ -29,6 +34,7 @@ from banwatch.config.model import (
 from banwatch.config.ports import ALL, join_ranges
 from banwatch.config.read import Reader
 from banwatch.config.tree import Node
+from banwatch.login import PLAIN, Naming
 from banwatch.model import KINDS
 
 _NOT_COMPARED = {"log", "why"}
@@ -45,12 +51,14 @@ class Defaults(NamedTuple):
 
     limit: Limit | None = None
     bantime: float | None = 600.0
+    naming: Naming = PLAIN
 
 
 def build_daemon(reader: Reader, node: Node) -> tuple[DaemonSpec, Defaults]:
     """banwatch.yaml; what does not fit is left at its default, so that everything else can still be checked."""
     values = reader.fields(node, schema.DAEMON, "", node.mark)
     defaults = values.get("defaults") or {}
+    naming = _naming(defaults.get("login") or {}, PLAIN)
     daemon = DaemonSpec(
         log=LogSpec(**values.get("log") or {}),
         metrics=MetricsSpec(**values.get("metrics") or {}),
@@ -58,8 +66,10 @@ def build_daemon(reader: Reader, node: Node) -> tuple[DaemonSpec, Defaults]:
         firewall=FirewallSpec(**values.get("firewall") or {}),
         store=StoreSpec(**values.get("store") or {}),
         ignoreip=defaults.get("ignoreip", ()),
+        naming=naming,
+        doors=_doors(values.get("doors") or {}),
     )
-    return daemon, Defaults(defaults.get("limit"), defaults.get("bantime", 600.0))
+    return daemon, Defaults(defaults.get("limit"), defaults.get("bantime", 600.0), naming)
 
 
 def build_filter(reader: Reader, name: str, node: Node, mark: Mark) -> FilterSpec | None:
@@ -105,6 +115,8 @@ def build_jail(
         reader.complain(reader.marks["rules"], "watch", "something to watch, because there are rules", "")
     if watch and not written and "rules" not in reader.unfit:
         reader.complain(mark, "rules", "at least one rule", "", "no rule; nothing is counted", warning=True)
+    naming = _naming(values.pop("login", {}), defaults.naming)
+    alarm = values.pop("alarm", {})
     if reader.broken:
         return None
     for unused in ("hook", "usedns"):
@@ -116,9 +128,21 @@ def build_jail(
         rules=rules,
         bantime=bantime,
         ports=None if ports == ALL else join_ranges(ports),
+        naming=naming,
+        alarm=AlarmSpec(**alarm) if "networks" in alarm else None,
         marks=reader.marks,
         **values,
     )
+
+
+def _doors(written: Mapping[str, Any]) -> DoorsSpec:
+    policy, exim, files = (written.get(name) or {} for name in ("dovecot", "exim", "files"))
+    return DoorsSpec(PolicySpec(**policy), EximSpec(**exim), FilesSpec(**files), written.get("kick", ()))
+
+
+def _naming(written: Mapping[str, Any], otherwise: Naming) -> Naming:
+    realms = frozenset(written["realms"]) if "realms" in written else otherwise.realms
+    return Naming(written.get("domain", otherwise.domain), realms, written.get("extension", otherwise.extension))
 
 
 def _watches(
@@ -175,8 +199,13 @@ def _rules(
         if f"{path}.prefix" in reader.marks and values.get("by") != "net" and "net" not in values.get("ban", ()):
             note = "not used: only by: net and ban: [net] are about networks"
             reader.complain(_mark(reader, path, "prefix"), f"{path}.prefix", "by: net", "", note, warning=True)
+        unused = [key for key in ("logins", "exempt", "strict", "delay") if f"{path}.{key}" in reader.marks]
+        for key in unused if values.get("by") != "login" else ():
+            note = "not used: only by: login is about logins"
+            reader.complain(_mark(reader, path, key), f"{path}.{key}", "by: login", "", note, warning=True)
         if not reader.broken:
-            yield Rule(name=name, count=frozenset(values.pop("count")), **values)
+            count, exempt = frozenset(values.pop("count")), frozenset(values.pop("exempt"))
+            yield Rule(name=name, count=count, exempt=exempt if values["by"] == "login" else frozenset(), **values)
 
 
 def _mark(reader: Reader, path: str, key: str) -> Mark:

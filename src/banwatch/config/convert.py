@@ -19,6 +19,9 @@ ENCODING = 'an encoding that has ASCII in it, like "utf-8"'
 INTERFACE = 'a network interface like "eth0"'
 SET = "the stem of existing sets: 1 to 29 of letters, digits, _ . : and -, not beginning with -"
 LOOPBACK = 'a loopback address like "127.0.0.1"'
+DOMAIN = 'a domain like "example.org"'
+LOGIN = "a login without a realm"
+SEPARATOR = "one of + - _ = ! # or none"
 REGEX = "a regex in single quotes"
 FIELD = "a field like status or request.remote_ip"
 MATCH = "words like SYSLOG_IDENTIFIER=sshd _UID=0, each field once"
@@ -27,6 +30,8 @@ _NAME = re.compile(r"(?!-)[A-Za-z0-9_.-]{1,64}")
 _SET = re.compile(r"(?!-)[A-Za-z0-9_.:-]{1,29}")
 _INTERFACE = re.compile(r"(?!-)[A-Za-z0-9_.:@-]{1,15}\+?")
 _GROUP = re.compile(r"(?!-)[A-Za-z0-9_.-]{1,32}")
+_DOMAIN = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,20}")
+_LOGIN = re.compile(r"[^\s@\\]{1,254}")
 _MATCH = re.compile(r"(_?[A-Z][A-Z0-9_]{0,62})=[!-~]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -220,6 +225,29 @@ def parse_set(text: str) -> str:
     """The stem of existing sets; -4 and -6 go behind it, and a set's name has at most 31 characters."""
     if not _SET.fullmatch(text):
         raise UnfitError(SET, text)
+    return text
+
+
+def parse_domain(text: str) -> str:
+    """A domain, or the name of a host, in small letters."""
+    if not _DOMAIN.fullmatch(text.lower()):
+        raise UnfitError(DOMAIN, text)
+    return text.lower()
+
+
+def parse_login(text: str) -> str:
+    """A login in small letters, without a realm."""
+    if not _LOGIN.fullmatch(text):
+        raise UnfitError(LOGIN, text)
+    return text.lower()
+
+
+def parse_separator(text: str) -> str:
+    """What stands before an extension; empty for `none`."""
+    if text == "none":
+        return ""
+    if len(text) != 1 or text not in "+-_=!#":
+        raise UnfitError(SEPARATOR, text)
     return text
 
 

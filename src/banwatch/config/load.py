@@ -56,9 +56,10 @@ def load_config(
     _refuse_shared_sets(specs, layers.broken_jails, problems)
     used = [spec for spec in specs if spec.enabled != "false" or spec.name in wanted]
     _break_watchers(used, layers.broken_jails, layers.broken_filters)
+    replaced = _replaced([spec for spec in used if spec.enabled != "false" and spec.name not in layers.broken_jails])
 
     broken = tuple(sorted(layers.broken_jails))
-    jails = {spec.name: spec for spec in used if spec.name not in layers.broken_jails}
+    jails = {spec.name: spec for spec in used if spec.name not in {*layers.broken_jails, *replaced} or spec.name in wanted}
     if not jails:
         problems.append(Problem("jails.d", 0, "", "at least one jail that can run", "", note=NO_JAIL))
     return Config(
@@ -72,6 +73,12 @@ def load_config(
         unusable=_unusable(daemon_problems, jails),
         compiled=compiled,
     )
+
+
+def load_daemon(directory: Path = DIRECTORY) -> tuple[DaemonSpec, Sequence[Problem]]:
+    """What banwatch.yaml says alone, and what is wrong with it."""
+    daemon, _, problems = _load_daemon(directory)
+    return daemon, sorted_problems(problems)
 
 
 def _load_daemon(directory: Path) -> tuple[DaemonSpec, Defaults, list[Problem]]:
@@ -173,6 +180,13 @@ def _break_watchers(specs: Sequence[JailSpec], jails: Breakages, filters: Breaka
         causes = [problem for watch in spec.watch for problem in filters.get(watch.filter, ())]
         if causes:
             jails.setdefault(spec.name, []).extend(causes)
+
+
+def _replaced(specs: Sequence[JailSpec]) -> frozenset[str]:
+    """The jails whose work one of `specs` does; one that is replaced itself replaces nobody."""
+    replaces = {spec.name: set(spec.replaces) - {spec.name} for spec in specs}
+    first = set[str]().union(*replaces.values())
+    return frozenset(name for jail, names in replaces.items() if jail not in first for name in names)
 
 
 def _kinds(spec: FilterSpec | None) -> frozenset[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from banwatch.login import PLAIN, Naming
 from banwatch.model import JOURNAL, By
 
 if TYPE_CHECKING:
@@ -64,6 +65,10 @@ class Rule:
         count: the kinds that count.
         prefix: for `by: net` the bits of an IPv4 and of an IPv6 network.
         ban: of `key` (what was counted), `hosts` (the addresses that took part) and `net` (the network of the last address).
+        logins: for `by: login` which ones: `known` are those that got in once.
+        exempt: for `by: login` those that are never counted, by their name without a realm.
+        strict: a banned login is kept out from its own networks, too.
+        delay: seconds for which a banned login is only slowed down.
     """
 
     name: str
@@ -73,6 +78,10 @@ class Rule:
     bantime: float | None
     prefix: tuple[int, int] = (24, 48)
     ban: tuple[str, ...] = ("key",)
+    logins: Literal["any", "known"] = "any"
+    exempt: frozenset[str] = frozenset()
+    strict: bool = False
+    delay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +109,26 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmSpec:
+    """
+    When an account looks compromised: good logins from `maxretry` networks within `findtime`.
+
+    Args:
+        ban: the login is banned, too, for `bantime`.
+    """
+
+    networks: Limit
+    ban: bool = False
+    bantime: float | None = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
 class JailSpec:
     """
     Args:
+        replaces: jails that are not there while this one is: they watch the same.
+        naming: how logins are written.
+        alarm: None is no alarm.
         ports: inclusive ranges; None is every tcp and udp port.
         ignoreip: addresses and networks in canonical text.
         set: stem of existing sets to use instead of banwatch-<jail>; None is our own.
@@ -121,6 +147,9 @@ class JailSpec:
     action: Literal["drop", "reject"] = "drop"
     ignoreip: tuple[str, ...] = ()
     set: str | None = None
+    replaces: tuple[str, ...] = ()
+    naming: Naming = PLAIN
+    alarm: AlarmSpec | None = None
     marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
 
 
@@ -194,6 +223,48 @@ class FirewallSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicySpec:
+    """Dovecot's door: where it is asked for its policy, port 0 is nowhere; the filter that reads the log of its SMTP service."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    key: str = "/var/lib/banwatch/policy.key"
+    smtp: Literal["exim4", "postfix", "dovecot"] = "exim4"
+
+
+@dataclass(frozen=True, slots=True)
+class EximSpec:
+    """Exim's door: its socket, None is none, and the group that may connect."""
+
+    socket: str | None = None
+    group: str = "Debian-exim"
+
+
+@dataclass(frozen=True, slots=True)
+class FilesSpec:
+    """Which files for services are written, and where; `directory` is this project's own."""
+
+    directory: str = "/var/lib/banwatch/logins"
+    pam: bool = False
+    dovecot: bool = False
+    exim: bool = False
+
+    def any(self) -> bool:
+        """Whether there is anything to write."""
+        return self.pam or self.dovecot or self.exim
+
+
+@dataclass(frozen=True, slots=True)
+class DoorsSpec:
+    """How services are told of banned logins. `kick` is the command that ends the sessions of one, whose name goes behind it."""
+
+    dovecot: PolicySpec = PolicySpec()
+    exim: EximSpec = EximSpec()
+    files: FilesSpec = FilesSpec()
+    kick: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSpec:
     """`file` is None where nothing is to be remembered; `history` is seconds, None for ever."""
 
@@ -211,6 +282,8 @@ class DaemonSpec:
     firewall: FirewallSpec = FirewallSpec()
     ignoreip: tuple[str, ...] = ()
     store: StoreSpec = StoreSpec()
+    naming: Naming = PLAIN
+    doors: DoorsSpec = DoorsSpec()
 
 
 @dataclass(frozen=True, slots=True)

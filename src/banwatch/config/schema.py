@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from banwatch.config import convert as to
-from banwatch.config.duration import BANTIME, LIMIT, parse_duration, parse_limit
+from banwatch.config.duration import BANTIME, DURATION, LIMIT, parse_duration, parse_limit, parse_seconds
 from banwatch.config.ports import ALL, PORT, parse_port
 from banwatch.model import KINDS, SUCCESS
 
@@ -101,6 +101,21 @@ _BANTIME = Scalar(BANTIME, parse_duration)
 _LIMIT = Scalar(LIMIT, parse_limit)
 _KIND = _choice(*KINDS)
 _IGNOREIP = Many(Scalar(to.IGNORED, to.parse_ignored), "a list like [192.0.2.0/24, 2001:db8::/48]", empty=True)
+_NAMES = Many(Scalar(to.LOGIN, to.parse_login), "a list like [root]", empty=True)
+_LOGINS = Fields(
+    {
+        "domain": Key(Scalar(to.DOMAIN, to.parse_domain), "the domain of logins that have none", without="they stay without"),
+        "realms": Key(
+            Many(Scalar(to.DOMAIN, to.parse_domain), "a list like [mx1]", empty=True),
+            "realms that say nothing, like a host's name that SASL appends: dropped",
+            without="`[localhost]`",
+        ),
+        "extension": Key(
+            Scalar(to.SEPARATOR, to.parse_separator), "what stands before an extension; `none`: there are none", without="`+`"
+        ),
+    },
+    "a mapping like {domain: example.org}",
+)
 _WIDTHS = Both(
     Scalar("an IPv4 prefix length from 8 to 32", to.parse_number(8, 32)),
     Scalar("an IPv6 prefix length from 32 to 128", to.parse_number(32, 128)),
@@ -122,6 +137,20 @@ RULE = Fields(
             Many(_choice("key", "hosts", "net"), "a list like [key]"),
             "who is banned: `key` (what was counted), `hosts` (the addresses that took part), `net` (the last one's network)",
             default=("key",),
+        ),
+        "logins": Key(
+            _choice("any", "known"), "for `by: login`: `known` counts only those that were seen to get in once", default="any"
+        ),
+        "exempt": Key(
+            _NAMES,
+            "for `by: login`: who is never counted, with any realm, since everybody tries these names",
+            default=("root", "toor", "administrator"),
+        ),
+        "strict": Key(_FLAG, "for logins: true keeps a banned login out from its own networks, too", default="false"),
+        "delay": Key(
+            Scalar(DURATION, parse_seconds),
+            "for logins: how long a ban only slows attempts down, before it refuses them",
+            without="it refuses at once",
         ),
     },
     "a rule like {count: [auth], by: ip, limit: 3/10m}",
@@ -149,6 +178,19 @@ WATCH = Fields(
         "encoding": Key(Scalar(to.ENCODING, to.parse_encoding), "of the lines", default="utf-8"),
     },
     "a mapping like {logs: [/var/log/auth.log]}",
+)
+
+_ALARM = Fields(
+    {
+        "networks": Key(
+            _LIMIT,
+            "how many networks (IPv4 /24, IPv6 /64) a login got in from, and within which time, when it looks compromised",
+            without="no alarm",
+        ),
+        "ban": Key(_FLAG, "true: the login is banned, too", default="false"),
+        "bantime": Key(_BANTIME, "for how long", default="1h"),
+    },
+    "a mapping like {networks: 10/1h}",
 )
 
 JAIL = Fields(
@@ -185,6 +227,13 @@ JAIL = Fields(
         ),
         "ignoreip": Key(_IGNOREIP, "who is never banned here, besides those in `defaults.ignoreip`", default=()),
         "usedns": Key(_choice("no", but="names are never looked up"), "names in logs are never looked up", default="no"),
+        "replaces": Key(
+            Many(Scalar(to.NAME, to.parse_name), "a list of jails like [dovecot]", empty=True),
+            "jails that are left out while this one is enabled, because it counts the same",
+            default=(),
+        ),
+        "login": Key(_LOGINS, "how logins are written, so that one account is one key"),
+        "alarm": Key(_ALARM, "when an account looks compromised"),
         "set": Key(
             Scalar(to.SET, to.parse_set), "existing sets NAME-4 and NAME-6 of ipset to put bans into", without="sets of its own"
         ),
@@ -272,6 +321,7 @@ _DEFAULTS = Fields(
         "limit": Key(_LIMIT, "for rules that have none", without="every rule needs its own"),
         "bantime": Key(_BANTIME, "for jails that have none", default="10m"),
         "ignoreip": Key(_IGNOREIP, "who is never banned by any jail", default=()),
+        "login": Key(_LOGINS, "for jails that do not say how logins are written"),
     },
     "a mapping like {bantime: 10m}",
 )
@@ -314,6 +364,54 @@ _FIREWALL = Fields(
     },
     "a mapping like {backend: ipset}",
 )
+_POLICY = Fields(
+    {
+        "host": Key(Scalar(to.LOOPBACK, to.parse_loopback), "where Dovecot's auth policy is answered", default="127.0.0.1"),
+        "port": Key(Scalar("a port number, or 0 for none", to.parse_number(0, 65535)), "0 switches it off", default="0"),
+        "key": Key(
+            Scalar(to.ABSOLUTE, to.parse_path),
+            "the file with the API key; it is made if it is missing",
+            default="/var/lib/banwatch/policy.key",
+        ),
+        "smtp": Key(
+            _choice("exim4", "postfix", "dovecot"),
+            "the filter that reads the log of the SMTP server that lets Dovecot check passwords",
+            default="exim4",
+        ),
+    },
+    "a mapping like {port: 4001}",
+)
+_EXIM = Fields(
+    {
+        "socket": Key(Scalar(to.ABSOLUTE, to.parse_path), "where Exim asks, by ${readsocket}", without="it cannot"),
+        "group": Key(Scalar("a group's name", to.parse_group), "the group that may ask", default="Debian-exim"),
+    },
+    "a mapping like {socket: /run/banwatch/exim.sock}",
+)
+_FILES = Fields(
+    {
+        "directory": Key(
+            Scalar(to.ABSOLUTE, to.parse_path), "where they are; banwatch's own", default="/var/lib/banwatch/logins"
+        ),
+        "pam": Key(_FLAG, "true: writes `pam-access`, for pam_access", default="false"),
+        "dovecot": Key(_FLAG, "true: writes `dovecot-deny`, a passwd-file for `deny = yes`", default="false"),
+        "exim": Key(_FLAG, "true: writes `exim-deny`, for lsearch", default="false"),
+    },
+    "a mapping like {pam: true}",
+)
+_DOORS = Fields(
+    {
+        "dovecot": Key(_POLICY, "Dovecot's auth policy over HTTP"),
+        "exim": Key(_EXIM, "Exim's socket"),
+        "files": Key(_FILES, "files that services read"),
+        "kick": Key(
+            Many(Scalar("a word", to.parse_text), "a list like [doveadm, kick]", empty=True),
+            "a program with its arguments that ends the sessions of a login that is banned; its name goes behind them",
+            default=(),
+        ),
+    },
+    "a mapping like {dovecot: {port: 4001}}",
+)
 _STORE = Fields(
     {
         "file": Key(
@@ -339,6 +437,7 @@ DAEMON = Fields(
         "metrics": Key(_METRICS, "numbers for Prometheus"),
         "control": Key(_CONTROL, "the socket of banwatch-client"),
         "firewall": Key(_FIREWALL, "the kernel's side"),
+        "doors": Key(_DOORS, "how services are told of banned logins"),
         "store": Key(_STORE, "what is remembered over a restart"),
     },
     "the daemon's keys",

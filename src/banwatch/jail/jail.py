@@ -12,6 +12,7 @@ from itertools import chain
 from math import inf
 
 from banwatch.config.model import JailSpec, Rule
+from banwatch.jail.alarm import Alarms
 from banwatch.jail.decide import Reached, decide
 from banwatch.jail.grace import LATEST, Grace
 from banwatch.jail.ignoreip import Guard
@@ -19,10 +20,11 @@ from banwatch.jail.journaled import JournaledWindow
 from banwatch.jail.known import Known
 from banwatch.jail.tally import BY, LONGEST_LOGIN, ByIp, Tally
 from banwatch.jail.window import Window
-from banwatch.model import SUCCESS, Ban, Match, Realm, Target
+from banwatch.login import canonical_login
+from banwatch.model import SUCCESS, Alarm, Ban, Match, Realm, Target
 
 SHARED_LOGINS = 4096
-"""Login texts of which one copy is kept for all attempts."""
+"""Login texts of which is remembered what account they mean, as one copy for all attempts."""
 
 LAG_SECONDS = 60.0
 
@@ -47,8 +49,10 @@ class Jail:
         long_logins: attempts on logins longer than any account's.
         counted, alone, logins, nets, lag: what quick.py needs: the guard's `counted`; by kind the tally that counts it alone, by
             address; shared texts of logins; the addresses banned a moment ago; by how many seconds a line was behind at most.
-        known: who got in, from where.
         lookback: seconds before now within which an attempt can still count: the longest findtime.
+        known: who got in, from where.
+        alarms: whose account looks compromised.
+        raised: alarms that nobody has taken yet; whoever tells of them empties it.
     """
 
     def __init__(
@@ -60,6 +64,9 @@ class Jail:
         self.spared: int = 0 if older is None else older.spared
         self.long_logins: int = 0 if older is None else older.long_logins
         self.known: Known = Known(journaled=journaled) if older is None else older.known
+        self.alarms: Alarms = Alarms(spec.alarm) if older is None else older.alarms
+        self.alarms.spec = spec.alarm
+        self.raised: list[Alarm] = []
         self.logins: dict[str, str] = {}
         self._graces: dict[Realm, Grace] = {"net": Grace(budget), "login": Grace(budget)} if older is None else older._graces
         self.lag: float = 0.0 if older is None else older.lag
@@ -68,7 +75,7 @@ class Jail:
         self._tallies: dict[str, Tally] = {}
         for rule in spec.rules:
             window = _window(rule, budget, None if older is None else older._tallies.get(rule.name), journaled)
-            self._tallies[rule.name] = BY[rule.by](rule, window, guard, self._graces["net"], self._graces["login"])
+            self._tallies[rule.name] = BY[rule.by](rule, window, guard, self._graces["net"], self._graces["login"], self.known)
         self._windows: dict[Realm, list[Window]] = {"net": [], "login": []}
         for tally in self._tallies.values():
             self._windows["login" if tally.rule.by == "login" else "net"].append(tally.window)
@@ -117,7 +124,7 @@ class Jail:
         tallies = self._routes.get(kind)
         if tallies is None:
             if kind == SUCCESS:
-                self._succeed(ip, login, at)
+                return self._succeed(ip, login, at, now, read_at)
             return ()
         alone = self.alone.get(kind)
         if alone is not None and ip is not None and (unit := self.counted[ip]) is not None:
@@ -151,6 +158,13 @@ class Jail:
         if keyed:
             self.total_failed += attempts
         return self.ban(reached, at, now, read_at) if reached else ()
+
+    def learn(self, ip: str, login: str, at: float) -> None:
+        """`login` got in from `ip` once, long before: nothing has to be forgiven, and nobody to be warned."""
+        unit = self._guard.unit(ip)
+        account = self.logins.get(login) or self.remember(login)
+        if unit is not None and account and len(account) <= LONGEST_LOGIN:
+            self.known.note(unit, account, at)
 
     def forget(self, target: Target) -> None:
         """Empty the windows of `target`: after an unban it starts anew, with its next line."""
@@ -212,7 +226,9 @@ class Jail:
             login = login[: LONGEST_LOGIN + 1]
         if len(self.logins) >= SHARED_LOGINS:
             self.logins.clear()
-        return self.logins.setdefault(login, login)
+        account = canonical_login(login, self.spec.naming)
+        self.logins[login] = account = self.logins.setdefault(account, account)
+        return account
 
     def ban(self, reached: list[Reached], at: float, now: float, read_at: float | None) -> Sequence[Ban]:
         """The bans that follow from what has reached its limit."""
@@ -229,13 +245,32 @@ class Jail:
         for window in self._windows[target.realm]:
             window.discard(target.who)
 
-    def _succeed(self, ip: str | None, login: str | None, at: float) -> None:
+    def _succeed(self, ip: str | None, login: str | None, at: float, now: float, read_at: float | None) -> Sequence[Ban]:
         unit = None if ip is None else self._guard.unit(ip)
         if ip is None or unit is None or not login:
-            return
-        self.known.note(unit, login[:LONGEST_LOGIN], at)
+            return ()
+        login = self.logins.get(login) or self.remember(login)
+        if not login or len(login) > LONGEST_LOGIN:
+            return ()
+        networks = self.alarms.note(login, unit, at)
+        if not self.alarms.stands(login, at):  # or a thief would make himself at home
+            self.known.note(unit, login, at)
         for tally in self._tallies.values():
             tally.forgive(unit, ip, login, at)
+        return self._alarm(login, networks, at, now, read_at) if networks else ()
+
+    def _alarm(self, login: str, networks: Sequence[str], at: float, now: float, read_at: float | None) -> Sequence[Ban]:
+        spec, target = self.spec.alarm, Target("login", login)
+        if spec is None or self._guard.ignored(target) is not None:
+            return ()
+        why = f"got in from {len(networks)} networks in {spec.networks.findtime:.15g} s"
+        self.raised.append(Alarm(self.spec.name, login, tuple(networks), at, why))
+        if not spec.ban:
+            return ()
+        until = None if spec.bantime is None else at + spec.bantime
+        enforce = self.spec.enforce and (until is None or until > now)
+        self.settle(target, at)
+        return (Ban(self.spec.name, target, "login", at, until, None, "rule", len(networks), enforce, why, read_at),)
 
 
 def _end(ban: Ban) -> float:

@@ -46,6 +46,8 @@ class Known:
         self._homes: dict[tuple[str, str], tuple[float | None, float]] = {}
         """Login and network → the last success on a day before that of the last one, if there is any, and the last one."""
         self._shared: set[str] = set()
+        self._logins: dict[str, float] = {}
+        """Login → last success."""
         self._changed: dict[tuple[str, str], None] = {}
         self._journaled = journaled
 
@@ -75,6 +77,21 @@ class Known:
             self._hosts = dict(islice(self._hosts.items(), self._room // 2, None))
             self._shared &= self._hosts.keys()
         self._note_home((login, own_network(unit)), at)
+        self._logins[login] = max(at, self._logins.pop(login, at))
+        if len(self._logins) > self._room:
+            self._logins = dict(islice(self._logins.items(), self._room // 2, None))
+
+    def ever(self, login: str) -> bool:
+        """Whether `login` succeeded, from anywhere, as far as is known."""
+        return login in self._logins
+
+    def homes(self, login: str, at: float) -> tuple[str, ...]:
+        """The networks of `login`'s own within a month of `at`, each as `own_network` writes it."""
+        return tuple(
+            net
+            for (name, net), (earlier, _) in self._homes.items()
+            if name == login and earlier is not None and earlier >= at - MONTH
+        )
 
     def changes(self, everything: bool = False) -> "tuple[Records, Records]":
         """
@@ -101,6 +118,7 @@ class Known:
         for key, (earlier, last) in homes:
             login, _, network = key.rpartition("\n")
             self._homes[login, network] = earlier, last
+            self._logins[login] = max(last, self._logins.get(login, last))
 
     def is_shared(self, unit: str, at: float) -> bool:
         """Whether many logins succeeded from `unit` within a day of `at`."""

@@ -3,10 +3,16 @@ What a good login takes out of the windows.
 
 Login L from address A shows that A's failures on L were somebody's slips. It shows nothing about A's failures on other
 logins, and nothing about what strangers tried on L: neither an attacker with one valid account nor a phone that polls its
-mailbox can wipe an attack. Pure.
+mailbox can wipe an attack. Nor does it show anything about what comes after it: a line that is read late forgives what was
+before it. Pure.
 """
 
+from typing import Final
+
 from banwatch.jail.window import GRAIN, Window
+
+SLACK: Final = 1.0
+"""Seconds: some logs count in whole ones, so that a good login may seem to come before the failure that it follows."""
 
 
 def forgive_address(window: Window, unit: str, login: str, at: float, logins_only: bool) -> None:
@@ -18,29 +24,28 @@ def forgive_address(window: Window, unit: str, login: str, at: float, logins_onl
     """
     if unit not in window:  # most who log in did not fail before
         return
-    others = {other for seen, other in window.attempts(unit) if seen >= at - window.findtime - GRAIN}
-    if not logins_only and others <= {login, None}:
-        window.discard(unit)
-    else:
-        window.take(unit, lambda _at, other: other == login)
+    since, until = at - window.findtime - GRAIN, at + SLACK
+    others = {other for seen, other in window.attempts(unit) if since <= seen <= until}
+    whole = not logins_only and others <= {login, None}
+    window.take(unit, lambda seen, other: seen <= until and (whole or other == login))
 
 
 def forgive_network(window: Window, net: str, unit: str, login: str, at: float, logins_only: bool) -> None:
     """The same for the window of `net`, which holds the failures of many: only those of `unit` are looked at."""
     if net not in window:
         return
-    since = at - window.findtime - GRAIN
-    others = {other[1] for seen, other in window.attempts(net) if seen >= since and other[0] == unit}
+    since, until = at - window.findtime - GRAIN, at + SLACK
+    others = {other[1] for seen, other in window.attempts(net) if since <= seen <= until and other[0] == unit}
     whole = not logins_only and others <= {login, None}
-    window.take(net, lambda _at, other: other[0] == unit and (whole or other[1] == login))
+    window.take(net, lambda seen, other: seen <= until and other[0] == unit and (whole or other[1] == login))
 
 
-def forgive_login(window: Window, login: str, unit: str) -> None:
+def forgive_login(window: Window, login: str, unit: str, at: float) -> None:
     """Take from the window of `login` the failures from the own network of `unit`."""
     if login not in window:
         return
-    own = own_network(unit)
-    window.take(login, lambda _at, other: other is not None and own_network(other) == own)
+    own, until = own_network(unit), at + SLACK
+    window.take(login, lambda seen, other: seen <= until and other is not None and own_network(other) == own)
 
 
 def own_network(unit: str) -> str:

@@ -17,6 +17,7 @@ from banwatch.config.model import Rule
 from banwatch.jail.decide import Reached
 from banwatch.jail.grace import Grace
 from banwatch.jail.ignoreip import Guard
+from banwatch.jail.known import Known
 from banwatch.jail.success import forgive_address, forgive_login, forgive_network
 from banwatch.jail.window import GRAIN, Window
 from banwatch.model import Target
@@ -38,16 +39,18 @@ class Tally:
     Args:
         guard: may be replaced at any time.
         nets, logins: the addresses and networks, and the logins, that the jail banned a moment ago.
+        known: who got in.
     """
 
-    __slots__ = ("add", "earliest", "findtime", "guard", "logins", "maxretry", "nets", "rule", "window")
+    __slots__ = ("add", "earliest", "findtime", "guard", "known", "logins", "maxretry", "nets", "rule", "window")
 
-    def __init__(self, rule: Rule, window: Window, guard: Guard, nets: Grace, logins: Grace) -> None:
+    def __init__(self, rule: Rule, window: Window, guard: Guard, nets: Grace, logins: Grace, known: Known) -> None:
         self.rule = rule
         self.window = window
         self.guard = guard
         self.nets = nets
         self.logins = logins
+        self.known = known
         self.add = window.add
         self.maxretry, self.findtime = rule.limit
         self.earliest = self.findtime + GRAIN
@@ -135,7 +138,10 @@ class ByLogin(Tally):
     def key(self, unit: str | None, ip: str | None, login: str | None) -> str | None:
         if not login or len(login) > LONGEST_LOGIN or self.guard.ignored(Target("login", login)) is not None:
             return None
-        return login
+        rule = self.rule
+        if rule.exempt and login.partition("@")[0] in rule.exempt:
+            return None
+        return login if rule.logins == "any" or self.known.ever(login) else None
 
     def count(self, unit: str | None, ip: str | None, login: str | None, at: float, attempts: int) -> int:
         key = self.key(unit, ip, login)
@@ -149,7 +155,7 @@ class ByLogin(Tally):
         return _distinct(self.window.spent[1::2])
 
     def forgive(self, unit: str, ip: str, login: str, at: float) -> None:
-        forgive_login(self.window, login, unit)
+        forgive_login(self.window, login, unit, at)
 
 
 BY = {"ip": ByIp, "net": ByNet, "login": ByLogin}
