@@ -1,7 +1,6 @@
 """/metrics and /healthz over HTTP, on loopback only. One request a connection; nothing wakes up unless somebody asks."""
 
 import asyncio
-import re
 from contextlib import suppress
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -9,6 +8,7 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from banwatch.errors import ConfigError
+from banwatch.http1 import parse_head
 
 MAX_HEAD = 8192
 MAX_CONNECTIONS = 16
@@ -18,8 +18,6 @@ PATIENCE = 10.0
 FAREWELL = 1.0
 """Seconds to wait for the other side to close: closing on unread bytes would destroy the answer on its way."""
 
-_REQUEST_LINE = re.compile(r"([A-Z]{1,16}) (/[!-~]*) HTTP/1\.[01]")
-_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*)")
 _TEXT = "text/plain; charset=utf-8"
 
 
@@ -56,13 +54,8 @@ def parse_request(head: bytes) -> Request | None:
 
     The path is without its query; `accept` joins all headers of that name.
     """
-    first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
-    request = _REQUEST_LINE.fullmatch(first)
-    headers = [_HEADER.fullmatch(line) for line in lines]
-    if request is None or None in headers:
-        return None
-    accept = [header[2] for header in headers if header is not None and header[1].lower() == "accept"]
-    return Request(request[1], request[2].partition("?")[0], ",".join(accept))
+    request = parse_head(head)
+    return request and Request(request.method, request.target.partition("?")[0], request.headers.get("accept", ""))
 
 
 def encode_response(response: Response, head_only: bool = False) -> bytes:
