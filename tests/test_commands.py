@@ -3,9 +3,10 @@
 import pytest
 
 from banwatch.commands import Commands
-from banwatch.config.model import Config, DaemonSpec, JailSpec
+from banwatch.config.model import AlarmSpec, Config, DaemonSpec, JailSpec, Limit
 from banwatch.engine import Engine, Surroundings
 from banwatch.errors import ControlError, FirewallError
+from banwatch.login import Naming
 from banwatch.model import ALLOW, Ban, Target, Unban
 from banwatch.switchboard import JailView
 
@@ -45,6 +46,9 @@ class House:
 
     async def reload(self):
         return {"jails": []}
+
+    def doors(self):
+        return ["dovecot"]
 
     def stop(self, flush):
         self.stopped = flush
@@ -279,3 +283,53 @@ async def test_ping_reload_stop(house):
     assert await ask("reload") == {"jails": []}
     assert await ask("stop", flush=True) == "stopping"
     assert house.stopped is True
+
+
+def named_house():
+    """A house in which logins have a default domain, but for the jail sshd."""
+    house = House()
+    naming = Naming("example.org")
+    specs = {"sshd": JailSpec("sshd"), "manual": JailSpec("manual", bantime=3600.0, naming=naming)}
+    house.engine = Engine(Config(DaemonSpec(naming=naming), specs, {}))
+    return house
+
+
+async def test_a_login_is_the_account_that_it_means():
+    """ban, allow and unban write a login as the jail does, however it is typed."""
+    house = named_house()
+    ask = asking(house)
+    await ask("ban", who=["login:Bob"])
+    assert banned(house) == {"login:bob@example.org": NOW + 3600}
+    assert await ask("unban", who=["login:BOB+x@example.org"]) == {"unbanned": 1}
+    await ask("ban", jail="sshd", who=["login:Bob"], **{"for": 60.0})
+    assert banned(house, "sshd") == {"login:bob": NOW + 60}
+    assert await ask("unban", who=["login:bob"]) == {"unbanned": 1}
+    await ask("allow", who=["login:bob"])
+    with pytest.raises(ControlError, match=r"login:bob@example\.org: allowed"):
+        await ask("ban", who=["login:bob@example.org"])
+    assert await ask("unban", who=["login:bob"]) == {"unbanned": 1}
+
+
+async def test_logins():
+    """Who is banned by login and why, from where not, whose account looks compromised, and which doors there are."""
+    house = named_house()
+    ask = asking(house)
+    manual = house.engine.jails["manual"]
+    for day in (1, 2):
+        manual.known.note("203.0.113.7", "bob@example.org", NOW - day * 86400)
+    manual.alarms.spec = AlarmSpec(Limit(1, 60.0))
+    manual.alarms.note("eve@example.org", "203.0.113.7", NOW)
+    await ask("ban", who=["login:bob", "192.0.2.7"])
+    answer = await ask("logins")
+    [ban] = answer.pop("bans")
+    assert answer == {"doors": ["dovecot"], "alarms": [{"jail": "manual", "login": "eve@example.org"}]}
+    assert {key: ban[key] for key in ("jail", "by", "who", "left", "why", "strict", "refuses", "homes")} == {
+        "jail": "manual",
+        "by": "login",
+        "who": "bob@example.org",
+        "left": 3600.0,
+        "why": "by command",
+        "strict": False,
+        "refuses": True,
+        "homes": ["203.0.113.0/24"],
+    }

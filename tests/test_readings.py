@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from banwatch.config.model import Config, DaemonSpec, FilterSpec, JailSpec, Limit, LogSpec, Rule, Watch
+from banwatch.config.model import Config, DaemonSpec, DoorsSpec, FilterSpec, JailSpec, Limit, LogSpec, Rule, Watch
 from banwatch.control.server import Server
 from banwatch.enforcer import Enforcer
 from banwatch.engine import Engine
@@ -12,11 +12,13 @@ from banwatch.firewall.null import NullFirewall
 from banwatch.keeper import Keeper
 from banwatch.ledger import Ledger
 from banwatch.log import Log
+from banwatch.logins.doors import Doors
+from banwatch.logins.policy import Attempt
 from banwatch.mender import Mender
 from banwatch.metrics.registry import Metrics, Reading
 from banwatch.metrics.table import TABLE
 from banwatch.model import Ban, Chunk, Position, Target
-from banwatch.readings import read_edges, read_engine, read_reconciler, read_sources, read_store
+from banwatch.readings import read_doors, read_edges, read_engine, read_reconciler, read_sources, read_store
 from banwatch.reconciler import Reconciler
 from banwatch.reporter import Reporter
 from banwatch.scribe import Scribe
@@ -138,6 +140,27 @@ def test_the_reconciler() -> None:
     }
 
 
+def test_the_doors() -> None:
+    """Answers, reports and what was not answered, by door."""
+    engine = make_engine()
+    doors = Doors(DoorsSpec(), lambda: engine, lambda: 0.0, lambda changes: None, None)
+    for _ in range(2):
+        doors.desk.ask("exim", "bob", None, "exim")
+    doors.desk.report("dovecot", Attempt("bob", None, "imap", ours=True))
+    doors.desk.seconds.update(dovecot=0.0, exim=0.25)
+    doors.refused["dovecot", "key"] = 3
+    doors.kicker.done = 1
+    assert values(list(read_doors(doors))) == {
+        ("logins_decisions_total", "exim", "allow"): 2,
+        ("logins_answer_seconds_total", "dovecot"): 0.0,
+        ("logins_answer_seconds_total", "exim"): 0.25,
+        ("logins_reports_total", "dovecot", "refused"): 1,
+        ("logins_unanswered_total", "dovecot", "key"): 3,
+        ("logins_kicks_total", "done"): 1,
+        ("logins_kicks_total", "failed"): 0,
+    }
+
+
 def make_scribe() -> Scribe:
     return Scribe(NullStore(), Ledger(lambda: 0.0, lambda changes: None), lambda: 0.0, None)
 
@@ -160,7 +183,13 @@ def test_every_metric_has_its_source(tmp_path: Path) -> None:
     readings = [*read_sources([state("/a", {"/a"})]), *read_engine(engine), *read_edges(enforcer, server, Log())]
     readings += read_store(make_scribe())
     readings += read_reconciler(reconciler, mender, reporter, engine.book)
+    doors = Doors(DoorsSpec(), lambda: engine, lambda: 0.0, lambda changes: None, None)
+    doors.desk.ask("exim", "bob", None, "exim")
+    doors.desk.report("dovecot", Attempt("bob", None, "imap", success=True))
+    doors.refused["dovecot", "key"] = 1
+    readings += read_doors(doors)
     counted = {"metrics_scrapes_total", "daemon_errors_total", "book_bans_total", "book_unbans_total", "config_reloads_total"}
+    counted |= {"jail_alarms_total"}
     known = {"config_last_reload_successful", "config_last_reload_timestamp_seconds", "daemon_degraded", "build_info"}
     given = {reading.name.removeprefix("banwatch_") for reading in readings} | counted | known
     table = {entry.name.removeprefix("banwatch_") for entry in TABLE if entry.kind != "histogram"}

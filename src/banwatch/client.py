@@ -132,6 +132,11 @@ class Client:
         result: list[dict[str, Any]] = self.call("allowed")
         return result
 
+    def logins(self) -> dict[str, Any]:
+        """`doors` (names), `bans` of logins (as in `banned`, with `why`, `strict`, `refuses`, `homes`) and `alarms`."""
+        result: dict[str, Any] = self.call("logins")
+        return result
+
     def why(self, who: str) -> dict[str, Any]:
         """Why `who` is banned, or is not: `verdict`, `bans`, `spared` and `counts`, as in docs/control-protocol.md."""
         result: dict[str, Any] = self.call("why", who=who)

@@ -13,6 +13,8 @@ from banwatch.control.peer import Peer
 from banwatch.engine import Change, Engine
 from banwatch.errors import ControlError, FirewallError
 from banwatch.jail.jail import Jail
+from banwatch.login import Naming, canonical_login
+from banwatch.logins.gate import begins, is_strict
 from banwatch.model import ALLOW, Ban, Target
 from banwatch.switchboard import JailView
 from banwatch.who import everything, first_of, parse_targets, refuse, slices, too_wide
@@ -51,6 +53,10 @@ class House(Protocol):
         """Packets dropped by jail and address."""
         ...
 
+    def doors(self) -> Sequence[str]:
+        """By which doors services are told of banned logins."""
+        ...
+
     async def reload(self) -> Mapping[str, Any]:
         """Read the configuration anew; ControlError with every problem if it is not used."""
         ...
@@ -77,6 +83,7 @@ class Commands:
             "allow": self.allow,
             "allowed": self.allowed,
             "banned": self.banned,
+            "logins": self.logins,
             "reload": self.reload,
             "stop": self.stop,
         }
@@ -99,7 +106,7 @@ class Commands:
         """Ban all of `who` or none of them."""
         engine, now = self._house.engine, self._clock()
         jail = self._jail(params.get("jail") or MANUAL)
-        targets = await parse_targets(params["who"])
+        targets = _named(await parse_targets(params["who"]), engine.config.jails[jail].naming)
         force = bool(params.get("force"))
         await refuse(targets, everything, "name networks of at least /1")
         await refuse(targets, engine.is_allowed, "`banwatch-client unban` takes an allowance back")
@@ -139,7 +146,7 @@ class Commands:
         A ban on a network around one of them stays: in the kernel the allowance comes before it.
         """
         engine, now = self._house.engine, self._clock()
-        targets = await parse_targets(params["who"])
+        targets = _named(await parse_targets(params["who"]), engine.config.daemon.naming)
         await refuse(targets, everything, "name networks of at least /1")
         if params.get("check"):
             return {"allowed": 0, "unbanned": 0}
@@ -165,6 +172,13 @@ class Commands:
         bans = [ban for ban in self._house.engine.book if ban.jail != ALLOW]
         return (self._describe_ban(ban, now, dropped) for ban in bans)
 
+    async def logins(self, _params: Mapping[str, Any], _peer: Peer) -> dict[str, Any]:
+        """Who is kept out by login, whose account looks compromised, and which doors services have."""
+        engine, now = self._house.engine, self._clock()
+        bans = [self._describe_login(ban, now) for ban in engine.book if ban.target.realm == "login" and ban.jail in engine.jails]
+        alarms = [{"jail": name, "login": login} for name, jail in engine.jails.items() for login in jail.alarms.standing(now)]
+        return {"doors": list(self._house.doors()), "bans": bans, "alarms": alarms}
+
     async def reload(self, _params: Mapping[str, Any], _peer: Peer) -> Mapping[str, Any]:
         """Read the configuration anew: all of it or nothing."""
         return await self._house.reload()
@@ -182,13 +196,16 @@ class Commands:
 
     def _find(self, jails: Sequence[str], targets: Sequence[Target]) -> list[tuple[str, Target]]:
         """The entries for each target: itself, and for an address the network that an attacker there is banned by."""
-        book = self._house.engine.book
+        book, specs = self._house.engine.book, self._house.engine.config.jails
         found: list[tuple[str, Target]] = []
         missing: list[str] = []
         for target in targets:
             forms = {target}
             if target.realm == "net" and "/" not in target.who and (unit := unit_of(target.who)):
                 forms.add(Target("net", unit))
+            if target.realm == "login":
+                naming = {spec.naming for jail in jails if (spec := specs.get(jail))} | {self._house.engine.config.daemon.naming}
+                forms |= {Target("login", canonical_login(target.who, each)) for each in naming}
             entries = [(jail, form) for jail in jails for form in forms if book.get(jail, form)]
             found += entries
             if not entries:
@@ -236,6 +253,17 @@ class Commands:
             "problems": list(view.problems),
         }
 
+    def _describe_login(self, ban: Ban, now: float) -> dict[str, Any]:
+        jail = self._house.engine.jails[ban.jail]
+        homes = {home for each in self._house.engine.jails.values() for home in each.known.homes(ban.target.who, now)}
+        return {
+            **self._describe_ban(ban, now, {}),
+            "why": ban.why,
+            "strict": is_strict(jail, ban),
+            "refuses": begins(jail, ban) <= now,
+            "homes": [home if ":" in home else f"{home}.0/24" for home in sorted(homes)],
+        }
+
     def _describe_ban(self, ban: Ban, now: float, dropped: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
         return {
             "jail": ban.jail,
@@ -258,3 +286,11 @@ class Commands:
 def _until(params: Mapping[str, Any], otherwise: float | None, now: float) -> float | None:
     seconds = params.get("for", otherwise)  # null is for ever, only a missing one is the default
     return None if seconds is None else now + seconds
+
+
+def _named(targets: Sequence[Target], naming: Naming) -> list[Target]:
+    """`targets`, each login as a jail with that naming writes it."""
+    return [
+        target if target.realm == "net" else Target("login", canonical_login(target.who, naming) or target.who)
+        for target in targets
+    ]

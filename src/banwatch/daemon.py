@@ -23,7 +23,7 @@ from banwatch.commands import Commands, Handler
 from banwatch.config.check import warn_unserved_ports
 from banwatch.config.choice import is_open, prefer_journal
 from banwatch.config.load import DIRECTORY, load_config
-from banwatch.config.model import Config, Problem
+from banwatch.config.model import Config, DoorsSpec, Problem
 from banwatch.config.problem import count_problems, render_problem
 from banwatch.control.peer import Peer
 from banwatch.control.server import Server
@@ -42,14 +42,16 @@ from banwatch.host.systemd import Notifier
 from banwatch.inquiry import Held, Inquiry
 from banwatch.keeper import Keeper
 from banwatch.lanes import Patterns, compile_scanners
+from banwatch.learn import is_worth_it, learn_logins
 from banwatch.ledger import Ledger
 from banwatch.listening import Sources
 from banwatch.log import Log
+from banwatch.logins.doors import Doors
 from banwatch.mender import Mender
 from banwatch.metrics.http import MetricsServer
 from banwatch.metrics.registry import Metrics, Reading
 from banwatch.model import ALLOW, JOURNAL, Ban, Chunk, Target
-from banwatch.readings import read_edges, read_engine, read_reconciler, read_sources, read_store
+from banwatch.readings import read_doors, read_edges, read_engine, read_reconciler, read_sources, read_store
 from banwatch.reconciler import Reconciler
 from banwatch.reporter import Reporter
 from banwatch.scribe import Scribe
@@ -93,6 +95,7 @@ class Daemon:
     _mender: Mender
     _reconciler: Reconciler
     _sources: Sources
+    _doors: Doors
     _jails: Switchboard
     _store: Store
     _scribe: Scribe
@@ -140,8 +143,11 @@ class Daemon:
             )
             self._store = self._make_store(config)
             self._scribe = Scribe(self._store, self._ledger, self._clock, self._log, lambda: self._metrics.error("store"))
-            self._ledger.engine = engine = Engine(config, Surroundings(*await self._watch_addresses(stack)), journaled=True)
-            self._keeper = Keeper(engine, self._enforcer, self._reporter, self._clock, self._scribe.changed)
+            doors = DoorsSpec() if self._options.dry_run else config.daemon.doors
+            self._doors = Doors(doors, lambda: self.engine, self._clock, self._take_reported, self._log)
+            surroundings = Surroundings(*await self._watch_addresses(stack))
+            self._ledger.engine = engine = Engine(config, surroundings, journaled=True, doors=self._doors)
+            self._keeper = Keeper(engine, self._enforcer, self._reporter, self._clock, self._record)
             self._scribe.changed(self._ledger.restore(await self._scribe.load()))
             self._reporter.remembered(engine.book)
             self._clock.listen(self._step_clock, self._keeper.rearm)
@@ -163,6 +169,8 @@ class Daemon:
                 self._clock,
             )
             await self._open_metrics(config, stack)
+            await self._switch_on_behind_doors()
+            await stack.enter_async_context(self._doors)
             self._tell(warn_unserved_ports(config))
             if fault := self._sources.fault:
                 self._log.warning(fault.message, hint=fault.hint)
@@ -186,7 +194,14 @@ class Daemon:
             await self._reconciler.compare(thoroughly=True)
             now = self._clock()
             self._keeper.enact([*self.engine.drop_ignored(now), *self.engine.follow_enforce(now)])
-            living = (self._reconciler.run(), self._scribe.run(), self._sweep(), self._feed_watchdog())
+            living = (
+                self._learn(),
+                self._reconciler.run(),
+                self._doors.run(),
+                self._scribe.run(),
+                self._sweep(),
+                self._feed_watchdog(),
+            )
             running += [tasks.create_task(task) for task in (*living, *map(self._read, self._sources.parts))]
             self._keeper.arm()
             self._ready.set()
@@ -271,6 +286,13 @@ class Daemon:
         await self._jails.switch_on(jails)
         await self._reconciler.compare()
 
+    async def _switch_on_behind_doors(self) -> None:
+        """A service that asks needs no log for its jail to be on."""
+        specs = self.engine.config.jails
+        behind = frozenset(name for name in specs if any(watch.filter in self._doors.told for watch in specs[name].watch))
+        if off := behind - self._jails.on:
+            await self._jails.switch_on(off)
+
     def _note_refusal(self, error: FirewallError) -> None:
         if error.errno == ENOENT:
             self._reconciler.look_soon()  # a set is gone
@@ -280,12 +302,43 @@ class Daemon:
             before = self.engine.lanes.scanned().matches
             self._keeper.enact(self.engine.feed(chunk, self._clock()))
             self._counting.set()
+            self._tell_alarms()
             if self.engine.lanes.scanned().matches > before:
                 self._scribe.counted()
         except Exception:
             # A fault of ours that some line has found must not end the protection from all the others.
             self._metrics.error("engine")
             self._log.exception("lines could not be handled", log=chunk.source, start=chunk.start, bytes=len(chunk.data))
+
+    def _record(self, changes: Sequence[Change]) -> None:
+        self._scribe.changed(changes)
+        self._doors.note(changes)
+
+    def _take_reported(self, changes: Sequence[Change]) -> None:
+        self._keeper.enact(changes)
+        self._counting.set()
+        self._scribe.counted()
+        self._tell_alarms()
+
+    def _tell_alarms(self) -> None:
+        for alarm in self.engine.take_alarms():
+            self._metrics.count("banwatch_jail_alarms_total", alarm.jail)
+            self._log.warning("account looks compromised", jail=alarm.jail, login=alarm.login, why=alarm.why)
+            self._doors.look_anew()
+
+    async def _learn(self) -> None:
+        """Who got in during the last month, if that matters and nobody has remembered it."""
+        if not is_worth_it(self.engine.config) or any(len(jail.known) for jail in self.engine.jails.values()):
+            return
+        learnt = await asyncio.to_thread(learn_logins, self.engine.config, self._clock())
+        for number, success in enumerate(learnt):
+            if (jail := self.engine.jails.get(success.jail)) is not None:
+                jail.learn(success.ip, success.login, success.at)
+            if number % 256 == 0:
+                await asyncio.sleep(0)
+        self._doors.look_anew()
+        self._scribe.counted()
+        self._log.info("good logins of the last month are known", logins=len(learnt))
 
     async def _sweep(self) -> None:
         """A piece at a time, so that no ban waits for it; nothing wakes up while nothing is tracked."""
@@ -320,6 +373,7 @@ class Daemon:
             async with self._changing:
                 await self._switch_on(off)
         await self._keeper.carry_out(changes)
+        await self._doors.settle()
         await self._scribe.flush()
 
     def view(self, jail: str) -> JailView:
@@ -330,11 +384,18 @@ class Daemon:
         """What is wrong with the daemon as a whole."""
         broken = [f"jail {name} is left out: its configuration has problems" for name in self.engine.config.broken]
         store = [] if self._scribe.fault is None else [self._scribe.fault]
-        return [*broken, *self._faults, *store, *self._sources.problems(), *self._reconciler.problems()]
+        faults = [*self._faults, *store, *self._doors.faults]
+        return [*broken, *faults, *self._sources.problems(), *self._reconciler.problems()]
 
     def in_force(self, ban: Ban) -> bool:
-        """Whether the kernel has acknowledged `ban`."""
+        """Whether the kernel has acknowledged `ban`; on a login, whether a service is told of it."""
+        if ban.target.realm == "login":
+            return ban.enforce and bool(self._doors.open)
         return self._reporter.in_force(ban)
+
+    def doors(self) -> Sequence[str]:
+        """By which doors services are told of banned logins."""
+        return self._doors.open
 
     async def dropped(self) -> Mapping[str, Mapping[str, int]]:
         """Packets dropped by jail and address, as far as the firewall counts them."""
@@ -393,10 +454,12 @@ class Daemon:
         self._keeper.enact(
             [*self._ledger.unpark(), *engine.drop_jails(now), *engine.drop_ignored(now), *engine.follow_enforce(now)]
         )
+        await self._switch_on_behind_doors()
         await self._reconciler.compare()
+        self._doors.look_anew()
         self._configure_log(config)
         self._tell([*config.problems, *warn_unserved_ports(config)])
-        for part in ("control", "metrics", "firewall", "store"):
+        for part in ("control", "metrics", "firewall", "store", "doors"):
             if getattr(config.daemon, part) != getattr(running.daemon, part):
                 self._log.warning(f"{part} was changed in banwatch.yaml; it takes effect at the next start")
         self._metrics.reloaded(True)
@@ -479,6 +542,7 @@ class Daemon:
             read_sources(self._sources.sources().values()),
             read_engine(self.engine),
             read_edges(self._enforcer, self._server, self._output),
+            read_doors(self._doors),
             read_reconciler(self._reconciler, self._mender, self._reporter, self.engine.book),
             read_store(self._scribe),
         )

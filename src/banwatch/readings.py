@@ -7,6 +7,7 @@ from banwatch.control.server import Server
 from banwatch.enforcer import Enforcer
 from banwatch.engine import Engine
 from banwatch.log import Log
+from banwatch.logins.doors import Doors
 from banwatch.mender import Mender
 from banwatch.metrics.registry import Reading
 from banwatch.reconciler import Reconciler
@@ -70,6 +71,21 @@ def read_edges(enforcer: Enforcer, server: Server, log: Log) -> Iterator[Reading
         yield Reading("banwatch_control_requests_total", (method,), number)
     yield Reading("banwatch_control_errors_total", (), server.errors)
     yield Reading("banwatch_log_lost_lines_total", (), log.lost)
+
+
+def read_doors(doors: Doors) -> Iterator[Reading]:
+    """Of what services asked and told."""
+    desk, kicker = doors.desk, doors.kicker
+    for labels, number in desk.decisions.items():
+        yield Reading("banwatch_logins_decisions_total", labels, number)
+    for door, seconds in desk.seconds.items():
+        yield Reading("banwatch_logins_answer_seconds_total", (door,), seconds)
+    for outcome, number in desk.reports.items():
+        yield Reading("banwatch_logins_reports_total", outcome, number)
+    for reason, number in doors.refused.items():
+        yield Reading("banwatch_logins_unanswered_total", reason, number)
+    yield Reading("banwatch_logins_kicks_total", ("done",), kicker.done)
+    yield Reading("banwatch_logins_kicks_total", ("failed",), kicker.failed)
 
 
 def read_store(scribe: Scribe) -> Iterator[Reading]:

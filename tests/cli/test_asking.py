@@ -1,6 +1,7 @@
 """The commands of `banwatch-client`: what goes over the wire, what is printed, exit codes."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -223,3 +224,36 @@ def test_what_is_refused_leaves_with_its_code(run: Run, desk: Any, error: Banwat
     assert run("status", "x") == (code, "", f"{error.message}\n{hint}")
     left, out, err = run("status", "x", "--json")
     assert (left, out, json.loads(err)) == (code, "", {"error": error.message, "code": code, "hint": error.hint})
+
+
+def test_status_of_logins(run: Run, desk: Any) -> None:
+    """Doors, banned logins with their reason and own networks, and accounts that look compromised."""
+    bob = BAN | {
+        "by": "login",
+        "who": "bob",
+        "why": "9 attempts in 600 s",
+        "refuses": True,
+        "strict": False,
+        "homes": ["203.0.113.0/24"],
+    }
+    eve = bob | {"who": "eve", "refuses": False, "strict": True, "enforced": False, "until": None}
+    desk.answer = {"doors": ["dovecot", "exim"], "bans": [bob, eve], "alarms": [{"jail": "mail", "login": "joe"}]}
+    code, out, err = run("status", "--logins")
+    assert (code, err) == (0, "")
+    assert re.sub(r"until \S+ \S+", "until X", out) == (
+        "doors: dovecot, exim\n"
+        "login:bob banned in manual until X (1h): refused; 9 attempts in 600 s; not from 203.0.113.0/24\n"
+        "login:eve banned in manual for ever: held up; 9 attempts in 600 s; also from 203.0.113.0/24; not enforced\n"
+        "login:joe looks compromised (mail)\n"
+    )
+    assert desk.asked == [("logins", {})]
+    code, out, _ = run("status", "--logins", "--json")
+    assert (code, json.loads(out)) == (0, desk.answer)
+
+
+def test_status_without_logins(run: Run, desk: Any) -> None:
+    """Nobody is banned, and no service asks."""
+    desk.answer = {"doors": [], "bans": [], "alarms": []}
+    assert run("status", "--logins")[1] == (
+        "doors: none; no service is told of banned logins\nno login is banned, and no account looks compromised\n"
+    )

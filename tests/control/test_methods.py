@@ -114,7 +114,7 @@ def test_an_unknown_method_gets_the_list_of_them() -> None:
     with pytest.raises(RequestError) as caught:
         check_request(Request("start", {}, 1))
     assert (caught.value.number, caught.value.message) == (-32601, "unknown method 'start'")
-    names = "ping, status, banned, allowed, ban, unban, allow, why, history, export, import, reload, stop"
+    names = "ping, status, banned, allowed, logins, ban, unban, allow, why, history, export, import, reload, stop"
     assert caught.value.hint == f"methods: {names}"
 
 
@@ -125,6 +125,7 @@ def test_what_changes_something_is_not_among_the_reading_methods() -> None:
         "status",
         "banned",
         "allowed",
+        "logins",
         "export",
     }
 

@@ -19,6 +19,10 @@ def status(client: Client, args: argparse.Namespace) -> int:
     """Print the tree of the daemon or of one jail; what is not well goes to standard error."""
     from banwatch.cli.tree import notes, render_jail, render_jails
 
+    if args.logins:
+        if args.jail:
+            args.fail("JAIL and --logins exclude each other")
+        return _status_of_logins(client, args)
     answer = client.status(args.jail)
     if args.json:
         _print_objects(answer["jails"])
@@ -29,6 +33,26 @@ def status(client: Client, args: argparse.Namespace) -> int:
     sys.stdout.write(f"{render_jail(jails[0]) if args.jail else render_jails(jails)}\n")
     for note in notes(answer):
         print_note(note)
+    return EXIT_DONE
+
+
+def _status_of_logins(client: Client, args: argparse.Namespace) -> int:
+    answer = client.logins()
+    if args.json:
+        print_json(answer)
+        return EXIT_DONE
+    print_text(f"doors: {', '.join(answer['doors']) or 'none; no service is told of banned logins'}")
+    for ban in answer["bans"]:
+        notes = ["refused" if ban["refuses"] else "held up", ban["why"]]
+        if ban["homes"]:
+            notes.append(f"{'also' if ban['strict'] else 'not'} from {', '.join(ban['homes'])}")
+        if not ban["enforced"]:
+            notes.append("not enforced")
+        print_text(f"{_name(ban)} banned in {ban['jail']} {_end(ban)}: {'; '.join(notes)}")
+    for alarm in answer["alarms"]:
+        print_text(f"login:{alarm['login']} looks compromised ({alarm['jail']})")
+    if not answer["bans"] and not answer["alarms"]:
+        print_text("no login is banned, and no account looks compromised")
     return EXIT_DONE
 
 

@@ -69,8 +69,9 @@ def make_parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run, fail=command.error)
         return command
 
-    status = add("status", asking.status, "the jails, or what one jail has seen and done", "[JAIL] ")
+    status = add("status", asking.status, "the jails, or what one jail has seen and done", "[JAIL|--logins] ")
     status.add_argument("jail", metavar="JAIL", nargs="?")
+    status.add_argument("--logins", action="store_true", help="banned logins, accounts that look compromised, and doors")
     ban = add("ban", asking.ban, "keep WHO out: in JAIL, else in manual, on all ports", "[JAIL] WHO…|- [--for T] [--force] ")
     ban.add_argument("words", metavar="WHO", nargs="+")
     ban.add_argument("--for", dest="seconds", metavar="T", type=_duration, default=DEFAULT, help="like 10m, 1h30m or forever")

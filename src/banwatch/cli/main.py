@@ -9,7 +9,7 @@ from banwatch import __version__
 from banwatch.cli.output import leave_quietly
 from banwatch.errors import EXIT_DONE
 
-COMMANDS = ("run", "check", "test", "replay")
+COMMANDS = ("run", "check", "test", "replay", "logins")
 """Each is a module of this package with `add_parser(subparsers)`, which sets `run` to what returns the exit code."""
 
 _EPILOG = """\

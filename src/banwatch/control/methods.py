@@ -53,6 +53,7 @@ _TABLE = (
     Method("status", reads=True, params=(Param("jail", NAME),)),
     Method("banned", reads=True),
     Method("allowed", reads=True),
+    Method("logins", reads=True),
     Method(
         "ban",
         reads=False,

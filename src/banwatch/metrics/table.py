@@ -51,6 +51,7 @@ TABLE = (
     ),
     Entry("banwatch_jail_evictions_total", "counter", "Keys forgotten early because there were too many", ("jail",)),
     Entry("banwatch_jail_keys_tracked", "gauge", "Addresses, networks or logins with attempts within findtime", ("jail", "rule")),
+    Entry("banwatch_jail_alarms_total", "counter", "Accounts that began to look compromised", ("jail",)),
     Entry("banwatch_book_bans_total", "counter", "Bans, each when the kernel had it", ("jail",)),
     Entry("banwatch_book_unbans_total", "counter", "Ends of bans, for whatever reason", ("jail",)),
     Entry("banwatch_book_banned", "gauge", "Bans that last, those only recorded (enforce: false) among them", ("jail",)),
@@ -71,6 +72,18 @@ TABLE = (
     ),
     Entry("banwatch_firewall_repairs_suspended", "gauge", "1 while a repair waits because there were too many of them"),
     Entry("banwatch_firewall_by_hand_total", "counter", "Members that somebody else added to our sets or removed", ("what",)),
+    Entry(
+        "banwatch_logins_decisions_total", "counter", "Answers to services that asked: allow, delay or deny", ("door", "decision")
+    ),
+    Entry("banwatch_logins_answer_seconds_total", "counter", "Time that these answers took", ("door",)),
+    Entry(
+        "banwatch_logins_reports_total",
+        "counter",
+        "Attempts that services told of: counted, success, repeated, refused (by us) or ignored",
+        ("door", "outcome"),
+    ),
+    Entry("banwatch_logins_unanswered_total", "counter", "Questions without the key, malformed, or too many", ("door", "reason")),
+    Entry("banwatch_logins_kicks_total", "counter", "Banned logins whose sessions were ended: done or failed", ("result",)),
     Entry("banwatch_store_writes_total", "counter", "Times that what changed was written down"),
     Entry("banwatch_store_failures_total", "counter", "Times that it could not be written down, or read at the start"),
     Entry("banwatch_store_lost_events_total", "counter", "Bans and unbans that are missing in the history because of that"),
