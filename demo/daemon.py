@@ -36,7 +36,7 @@ class Daemon:
     def __init__(self, machine: Machine, *options: str, wrap: tuple[str, ...] = ()) -> None:
         self.machine = machine
         self.lines: list[str] = []
-        self._argv = (*wrap, str(PROGRAMS / "banwatch"), "run", "--state", STATE, *options)
+        self.argv = (*wrap, str(PROGRAMS / "banwatch"), "run", "--state", STATE, *options)
         self._changed = Condition()
         self._at_end = False
 
@@ -46,7 +46,7 @@ class Daemon:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(str(path))
             path.chmod(0o666)
-            self._process = self.machine.start(*self._argv, env={"NOTIFY_SOCKET": NOTIFY}, stderr=subprocess.PIPE)
+            self._process = self.machine.start(*self.argv, env={"NOTIFY_SOCKET": NOTIFY}, stderr=subprocess.PIPE)
             self._reader = Thread(target=self._read, daemon=True)
             self._reader.start()
             notify.settimeout(0.1)

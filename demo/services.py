@@ -118,9 +118,9 @@ def start_sshd(machine: Machine) -> int:
     return child_of(listener.pid)
 
 
-def start_exim4(machine: Machine) -> None:
-    """exim4 with AUTH PLAIN and LOGIN for one user."""
-    machine.write("/etc/exim4/exim4.conf", EXIM4.format(password=PASSWORD))
+def start_exim4(machine: Machine, config: str | None = None) -> None:
+    """exim4 with AUTH PLAIN and LOGIN for one user, or as `config` has it."""
+    machine.write("/etc/exim4/exim4.conf", config or EXIM4.format(password=PASSWORD))
     for directory in ("/var/log/exim4", "/var/spool/exim4", "/run/exim4"):
         machine.path(directory).mkdir(parents=True, exist_ok=True)
         shutil.chown(machine.path(directory), "Debian-exim", "adm" if "log" in directory else "Debian-exim")
@@ -129,10 +129,10 @@ def start_exim4(machine: Machine) -> None:
     await_true(log(machine, "exim4/mainlog").exists, "exim4 tells in its mainlog that it started")
 
 
-def start_dovecot(machine: Machine) -> None:
-    """dovecot with IMAP for one user."""
+def start_dovecot(machine: Machine, config: str | None = None) -> None:
+    """dovecot with IMAP for one user, or as `config` has it."""
     machine.write("/etc/dovecot/users", f"alice:{{PLAIN}}{PASSWORD}:65534:65534::/nonexistent\n")
-    machine.write("/etc/dovecot/dovecot.conf", DOVECOT.format())
+    machine.write("/etc/dovecot/dovecot.conf", config or DOVECOT.format())
     machine.start("/usr/sbin/dovecot", "-F")
     machine.await_ports(IMAP)
     await_true(log(machine, "mail.log").exists, "dovecot tells in mail.log that it started")

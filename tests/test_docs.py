@@ -17,6 +17,7 @@ PAGES = [
     ROOT / "docs/how-it-works.md",
     ROOT / "docs/filters.md",
     ROOT / "docs/replay.md",
+    ROOT / "docs/logins.md",
 ]
 FILTERS = ROOT / "docs/filters.md"
 
@@ -61,6 +62,8 @@ def test_a_drop_in_is_right(tmp_path):
     for example in sorted(examples, key=lambda text: not is_filter(text)):
         name = re.search(r"^# \S*/(\S+\.yaml)$", example, re.M)
         path = tmp_path / ("filters.d" if is_filter(example) else "jails.d") / (name[1] if name else "example.yaml")
+        if path.name == "banwatch.yaml":
+            path = tmp_path / path.name
         path.write_text(example)
         assert load_config(tmp_path).problems == ()
 
