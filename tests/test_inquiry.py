@@ -1,5 +1,7 @@
 """inquiry.py: why somebody is banned, or is not."""
 
+from dataclasses import replace
+
 import pytest
 from tests.evidence.conftest import SSHD, START, Log
 
@@ -7,6 +9,7 @@ from banwatch.config.model import Config, DaemonSpec, JailSpec, Limit, Rule, Wat
 from banwatch.engine import Engine, Surroundings
 from banwatch.errors import ControlError, FirewallError, StoreError
 from banwatch.inquiry import Held, Inquiry, holders
+from banwatch.login import Naming
 from banwatch.model import ALLOW, Ban, Chunk, Position, Target
 from banwatch.store.values import Event, Line
 
@@ -194,3 +197,17 @@ def test_holders(who, last, number):
     found = holders(Target("net", who))
     assert (found[0].who, found[-1].who, len(found), len(set(found))) == (who, last, number, number)
     assert holders(Target("login", "bob")) == [Target("login", "bob")]
+
+
+async def test_a_login_in_another_spelling(house, ask):
+    """What is asked about is the account, whatever the letters."""
+    spec = house.engine.config.jails["sshd"]
+    jails = {**house.engine.config.jails, "sshd": replace(spec, naming=Naming("example.org"))}
+    house.engine = Engine(replace(house.engine.config, jails=jails))
+    house.feed((1, "Failed for Bob from 192.0.2.1"), (2, "Failed for bob@example.org from 192.0.2.2"))
+    answer = await ask("why", who="login:BOB")
+    [count] = answer["counts"]
+    assert [line["text"].partition(": ")[2] for line in count["lines"]] == [
+        "Failed for Bob from 192.0.2.1",
+        "Failed for bob@example.org from 192.0.2.2",
+    ]

@@ -3,8 +3,9 @@
 import pytest
 
 from banwatch.errors import ControlError
+from banwatch.login import Naming
 from banwatch.model import Target
-from banwatch.who import everything, first_of, parse_targets, refuse, slices, too_wide
+from banwatch.who import as_named, everything, first_of, parse_targets, refuse, slices, too_wide
 
 
 async def test_slices():
@@ -58,3 +59,11 @@ def test_first_of():
     """An error stays readable."""
     assert first_of(["a", "b"]) == "a; b"
     assert first_of(["x"] * 25).endswith("x; and 5 more")
+
+
+def test_as_named():
+    """A login is written as the jails do, one that names nobody stays as it is, and so does an address."""
+    naming = Naming("example.org")
+    assert as_named(Target("login", "Bob"), naming) == Target("login", "bob@example.org")
+    assert as_named(Target("login", "@"), naming) == Target("login", "@")
+    assert as_named(Target("net", "192.0.2.7"), naming) == Target("net", "192.0.2.7")

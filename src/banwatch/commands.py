@@ -13,11 +13,10 @@ from banwatch.control.peer import Peer
 from banwatch.engine import Change, Engine
 from banwatch.errors import ControlError, FirewallError
 from banwatch.jail.jail import Jail
-from banwatch.login import Naming, canonical_login
 from banwatch.logins.gate import begins, is_strict
 from banwatch.model import ALLOW, Ban, Target
 from banwatch.switchboard import JailView
-from banwatch.who import everything, first_of, parse_targets, refuse, slices, too_wide
+from banwatch.who import as_named, everything, first_of, parse_targets, refuse, slices, too_wide
 
 MANUAL = "manual"
 Handler = Callable[[Mapping[str, Any], Peer], Awaitable[Any]]
@@ -106,7 +105,7 @@ class Commands:
         """Ban all of `who` or none of them."""
         engine, now = self._house.engine, self._clock()
         jail = self._jail(params.get("jail") or MANUAL)
-        targets = _named(await parse_targets(params["who"]), engine.config.jails[jail].naming)
+        targets = [as_named(target, engine.config.jails[jail].naming) for target in await parse_targets(params["who"])]
         force = bool(params.get("force"))
         await refuse(targets, everything, "name networks of at least /1")
         await refuse(targets, engine.is_allowed, "`banwatch-client unban` takes an allowance back")
@@ -146,7 +145,7 @@ class Commands:
         A ban on a network around one of them stays: in the kernel the allowance comes before it.
         """
         engine, now = self._house.engine, self._clock()
-        targets = _named(await parse_targets(params["who"]), engine.config.daemon.naming)
+        targets = [as_named(target, engine.config.daemon.naming) for target in await parse_targets(params["who"])]
         await refuse(targets, everything, "name networks of at least /1")
         if params.get("check"):
             return {"allowed": 0, "unbanned": 0}
@@ -205,7 +204,7 @@ class Commands:
                 forms.add(Target("net", unit))
             if target.realm == "login":
                 naming = {spec.naming for jail in jails if (spec := specs.get(jail))} | {self._house.engine.config.daemon.naming}
-                forms |= {Target("login", canonical_login(target.who, each)) for each in naming}
+                forms |= {as_named(target, each) for each in naming}
             entries = [(jail, form) for jail in jails for form in forms if book.get(jail, form)]
             found += entries
             if not entries:
@@ -286,11 +285,3 @@ class Commands:
 def _until(params: Mapping[str, Any], otherwise: float | None, now: float) -> float | None:
     seconds = params.get("for", otherwise)  # null is for ever, only a missing one is the default
     return None if seconds is None else now + seconds
-
-
-def _named(targets: Sequence[Target], naming: Naming) -> list[Target]:
-    """`targets`, each login as a jail with that naming writes it."""
-    return [
-        target if target.realm == "net" else Target("login", canonical_login(target.who, naming) or target.who)
-        for target in targets
-    ]

@@ -19,7 +19,7 @@ from banwatch.jail.jail import Jail
 from banwatch.jail.window import GRAIN
 from banwatch.model import ALLOW, Ban, Target
 from banwatch.store.values import Event, Line
-from banwatch.who import parse_targets
+from banwatch.who import as_named, parse_targets
 
 MOST = 10_000
 """Events of the history in one answer: the newest."""
@@ -82,8 +82,10 @@ class Inquiry:
         """All that is known of one WHO."""
         [target] = await parse_targets([params["who"]])
         engine, now = self._archive.engine, self._clock()
-        bans = [ban for jail in (*engine.jails, ALLOW) for each in holders(target) if (ban := engine.book.get(jail, each))]
-        counts = [count for jail in engine.jails.values() for count in counts_of(jail, target, now)]
+        named = {name: as_named(target, jail.spec.naming) for name, jail in engine.jails.items()}
+        named[ALLOW] = as_named(target, engine.config.daemon.naming)
+        bans = [ban for jail, who in named.items() for each in holders(who) if (ban := engine.book.get(jail, each))]
+        counts = [count for name, jail in engine.jails.items() for count in counts_of(jail, named[name], now)]
         spared = spared_of(engine.jails, target)
         verdict = _verdict(bans, spared, counts)
         found = await asyncio.to_thread(read_back, [self._clue(jail, rule, key, times) for jail, rule, key, times in counts])
@@ -138,16 +140,18 @@ class Inquiry:
             raise ControlError(error.message, error.hint, error.code) from error
 
     def _clue(self, jail: str, rule: Rule, key: Target, times: Sequence[float]) -> Clue:
-        return Clue(key, rule.count, times[0], times[-1], len(times), self._archive.where(jail))
+        naming = self._archive.engine.jails[jail].spec.naming
+        return Clue(key, rule.count, times[0], times[-1], len(times), self._archive.where(jail), naming)
 
 
 def clue_of(ban: Ban, engine: Engine, where: Callable[[str], tuple[Where, ...]]) -> Clue | None:
     """By what the lines of `ban` are found; None if no rule of now decided it."""
     jail = engine.jails.get(ban.jail)
     rule = None if jail is None else next((rule for rule in jail.spec.rules if rule.name == ban.rule), None)
-    if rule is None:
+    if jail is None or rule is None:
         return None
-    return Clue(ban.target, rule.count, ban.at - rule.limit.findtime, ban.at, ban.failures, where(ban.jail))
+    since, naming = ban.at - rule.limit.findtime, jail.spec.naming
+    return Clue(ban.target, rule.count, since, ban.at, ban.failures, where(ban.jail), naming)
 
 
 def holders(target: Target) -> list[Target]:
@@ -187,7 +191,7 @@ def spared_of(jails: Mapping[str, Jail], target: Target) -> list[str]:
     """Why `target`, or somebody in it, is never banned: each reason once, with the jails if these are not all."""
     reasons: dict[str, list[str]] = {}
     for name, jail in jails.items():
-        if (reason := jail.guard.ignored(target)) is not None:
+        if (reason := jail.guard.ignored(as_named(target, jail.spec.naming))) is not None:
             reasons.setdefault(reason, []).append(name)
     return [reason if len(names) == len(jails) else f"{reason} ({', '.join(names)})" for reason, names in reasons.items()]
 

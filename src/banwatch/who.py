@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from banwatch.address import family_of, pack, parse_who
 from banwatch.errors import ControlError
+from banwatch.login import Naming, canonical_login
 from banwatch.model import Target
 
 WIDEST = {4: 8, 6: 32}
@@ -61,6 +62,11 @@ async def refuse(targets: Sequence[Target], reason_of: Callable[[Target], str | 
         refused += [f"{target}: {reason}" for target in some if (reason := reason_of(target))]
     if refused:
         raise ControlError(first_of(refused), f"nothing was changed; {hint}")
+
+
+def as_named(target: Target, naming: Naming) -> Target:
+    """`target`, a login as jails with that naming write it."""
+    return target if target.realm == "net" else Target("login", canonical_login(target.who, naming) or target.who)
 
 
 def first_of(texts: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from tests.evidence.conftest import START
 
 from banwatch.evidence.clue import LINES, TEXT, Found, Sieve
 from banwatch.filter.scan import Scanner
+from banwatch.login import Naming
 from banwatch.store.values import Line
 
 FAIL = "Failed for root from 192.0.2.7"
@@ -94,3 +95,15 @@ def test_stretches_from_the_end(log):
             sieve.turn_back()
     assert sieve.satisfied
     assert [line.offset for line in sieve.lines()[0]] == [300, 400, 500]
+
+
+def test_a_login_in_other_spellings(log):
+    """Lines tell of one account in many ways; the clue's naming says which they are."""
+    lines = [
+        (1, "Failed for Bob from 192.0.2.1"),
+        (2, "Failed for bob+x@example.org from 192.0.2.2"),
+        (3, "Failed for eve from 192.0.2.3"),
+    ]
+    clue = log.clue("bob@example.org", realm="login")
+    assert lines_of(log, clue._replace(naming=Naming("example.org")), *lines) == lines[:2]
+    assert lines_of(log, clue, *lines) == lines[1:2]

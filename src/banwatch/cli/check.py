@@ -10,6 +10,7 @@ from banwatch.config.load import DIRECTORY, load_config
 from banwatch.config.model import Config, Problem
 from banwatch.config.problem import count_problems, render_problem, sorted_problems
 from banwatch.errors import EXIT_CONFIG, EXIT_DONE
+from banwatch.logins.readable import warn_unreadable
 
 _EPILOG = """\
 Reads what `banwatch run` would read, tries the examples of every filter, and looks for jails on whose ports nothing listens.
@@ -34,7 +35,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Print every problem: the exit code."""
     config = load_config(args.config)
-    problems = sorted_problems((*config.problems, *check_config(config, time.time())))
+    unreadable = warn_unreadable(config.daemon.doors.files)
+    problems = sorted_problems((*config.problems, *check_config(config, time.time()), *unreadable))
     wrong = config.unusable is not None or any(not problem.warning for problem in problems)
     if args.json:
         for problem in problems:

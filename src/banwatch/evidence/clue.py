@@ -12,6 +12,7 @@ from banwatch.address import family_of, network_of, pack
 from banwatch.filter.once import Once
 from banwatch.filter.scan import Lens
 from banwatch.jail.window import GRAIN
+from banwatch.login import PLAIN, Naming, canonical_login
 from banwatch.model import SUCCESS, Match, Target
 from banwatch.store.values import Line
 
@@ -41,6 +42,7 @@ class Clue(NamedTuple):
         kinds: what the rule counts.
         since, until: the times between which the attempts were.
         attempts: how many there were.
+        naming: how logins are written that lines have in other ways.
     """
 
     target: Target
@@ -49,6 +51,7 @@ class Clue(NamedTuple):
     until: float
     attempts: int
     logs: tuple[Where, ...]
+    naming: Naming = PLAIN
 
 
 class Found(NamedTuple):
@@ -70,9 +73,12 @@ class Sieve:
         self._clues = list(clues)
         self._wanted: dict[Target, list[int]] = {}
         self._widths: dict[int, set[int]] = {4: set(), 6: set()}
+        self._namings: set[Naming] = set()
         for number, clue in enumerate(self._clues):
             self._wanted.setdefault(clue.target, []).append(number)
-            if clue.target.realm == "net":
+            if clue.target.realm == "login":
+                self._namings.add(clue.naming)
+            else:
                 self._widths[family_of(clue.target.who)].add(pack(clue.target.who)[1])
         self._found: list[list[Found]] = [[] for _ in self._clues]
         self._before: list[list[Found]] = [[] for _ in self._clues]
@@ -110,7 +116,7 @@ class Sieve:
 
     def _targets(self, match: Match) -> Iterable[Target]:
         if match.login:
-            yield Target("login", match.login)
+            yield from {Target("login", canonical_login(match.login, naming)) for naming in self._namings}
         if match.ip is not None:
             for width in self._widths[family_of(match.ip)]:
                 yield Target("net", network_of(match.ip, min(width, 32), width))

@@ -125,7 +125,8 @@ def _read_journal(
 
 def _needles(clues: Sequence[Clue]) -> tuple[bytes, ...]:
     """What any line in question has in it; empty where that is not known, or is too much to look for."""
-    plain = {clue.target.who for clue in clues if clue.target.realm == "login" or not {":", "/"} & set(clue.target.who)}
+    # A login may stand there in other letters, an IPv6 address in other digits, and of a network only some addresses.
+    plain = {clue.target.who for clue in clues if clue.target.realm == "net" and not {":", "/"} & set(clue.target.who)}
     if len(plain) < len({clue.target.who for clue in clues}) or len(plain) > NEEDLES or not all(map(_PLAIN.fullmatch, plain)):
         return ()
     return tuple(who.encode() for who in plain)
