@@ -225,7 +225,8 @@ class Daemon:
             await self._firewall.unban([(ban.jail, ban.target) for ban in ours])
             await self._firewall.teardown()
             keys = [key_of(ban) for ban in self.engine.book if ban.jail != ALLOW]
-            self._scribe.changed(self.engine.unban(keys, self._clock(), "flushed"))
+            self._record(self.engine.unban(keys, self._clock(), "flushed"))
+            await self._doors.settle()
         await self._scribe.close()
         self._log.info("stopped", bans=len(self.engine.book), flushed=self._flush)
 

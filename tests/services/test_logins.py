@@ -301,6 +301,16 @@ def test_a_restart(mailhost, protect, clients):
         assert clients.every(HOME) == dict.fromkeys(DOORS, True)
 
 
+def test_stop_flush_leaves_no_login_banned(mailhost, protect, clients):
+    """Neither by who asks nor by a file."""
+    daemon = protect()
+    daemon.client("ban", "login:alice")
+    assert daemon.client("stop", "--flush").returncode == 0
+    assert daemon.await_end() == 0
+    assert "alice" not in mailhost.path("/run/state/logins/pam-access").read_text()
+    assert clients.ssh("198.51.100.64")
+
+
 def test_open_sessions_end(protect, mailhost):
     """doveadm ends the session that is open when its login is banned."""
     daemon = protect()
