@@ -33,6 +33,8 @@ PLAIN = Naming()
 
 def canonical_login(text: str, naming: Naming = PLAIN) -> str:
     """The account that `text` means: small letters, without extension, with its realm behind an @; empty if it names none."""
+    if text.isalnum() and text.isascii():  # as most are that an attack tries, each once
+        return f"{text.lower()}@{naming.domain}" if naming.domain else text.lower()
     domain, _, name = text.lower().rpartition("\\")
     user, realm = _split(name, "@", naming)
     if not realm and "%" in user:  # clients that could not send an @
