@@ -14,7 +14,7 @@ def attempt(pwhash="", login="alice", ip=IP, service="imap", **outcome):
 
 def line(house, filter="dovecot", attempts=1, login="alice", ip=IP):
     """A line of a service's log, on its way to the jails."""
-    left = house.desk.ledger.left(filter, "auth", house.now, ip, attempts)
+    left = house.desk.joint.left(filter, "auth", house.now, ip, attempts)
     if left:
         house.engine.report(Match(0, filter, "auth", house.now, ip, login, left, 0, False, None, "", 0, {}), house.now)
 

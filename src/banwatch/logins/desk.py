@@ -14,7 +14,7 @@ from banwatch.engine import Change, Engine
 from banwatch.jail.tally import LONGEST_LOGIN
 from banwatch.logins.gate import Action, Verdict, decide
 from banwatch.logins.guesses import Guesses
-from banwatch.logins.ledger import Ledger
+from banwatch.logins.joint import Joint
 from banwatch.logins.policy import Attempt
 from banwatch.model import SUCCESS, Match
 
@@ -48,16 +48,16 @@ class Desk:
         self._clock = clock
         self._submit = submit
         self._smtp = smtp
-        self._ledger = Ledger()
+        self._joint = Joint()
         self._guesses = Guesses()
         self.decisions: Counter[tuple[Door, Action]] = Counter()
         self.reports: Counter[tuple[Door, str]] = Counter()
         self.seconds: dict[Door, float] = dict.fromkeys(DOORS, 0.0)
 
     @property
-    def ledger(self) -> Ledger:
+    def joint(self) -> Joint:
         """What stands between the logs of services with a door and the jails."""
-        return self._ledger
+        return self._joint
 
     def ask(self, door: Door, login: str, ip: str | None, service: str) -> Verdict:
         """
@@ -69,7 +69,7 @@ class Desk:
         began, now = perf_counter(), self._clock()
         verdict = decide(self._engine(), login[: LONGEST_LOGIN + 1], ip, now)
         if verdict.action == "deny" and ip is not None and (address := canonical_ip(ip)) is not None:
-            self._ledger.told(self._filter(service), address, now)
+            self._joint.told(self._filter(service), address, now)
         self.decisions[door, verdict.action] += 1
         self.seconds[door] += perf_counter() - began
         return verdict
@@ -86,7 +86,7 @@ class Desk:
         now, filter = self._clock(), self._filter(attempt.service)
         login = attempt.login[: LONGEST_LOGIN + 1]
         if not attempt.success:
-            first = attempt.ip is None or self._ledger.told(filter, attempt.ip, now) == 1
+            first = attempt.ip is None or self._joint.told(filter, attempt.ip, now) == 1
             news = self._guesses.is_news(attempt.ip, login, attempt.pwhash[:HASHED], now)
             if not (first and news):
                 return "repeated"

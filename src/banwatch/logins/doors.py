@@ -104,7 +104,7 @@ class Doors:
     def left(self, filter_name: str, kind: str, at: float | None, ip: str | None, login: str | None, attempts: int) -> int:
         """How many of `attempts` in a log no door has told of, and are no refusals of ours."""
         if filter_name in self.told:
-            attempts = self.desk.ledger.left(filter_name, kind, at, ip, attempts)
+            attempts = self.desk.joint.left(filter_name, kind, at, ip, attempts)
         if attempts and filter_name in self._barred.filters:
             attempts = self._barred.left(filter_name, kind, at, ip, login, attempts)
         return attempts

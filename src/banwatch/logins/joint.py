@@ -22,7 +22,7 @@ class _Account:
         self.counted = self.door = self.log = 0
 
 
-class Ledger:
+class Joint:
     """
     Args:
         room: addresses at most, by filter; of more, the half that was heard of first goes.
