@@ -35,7 +35,7 @@ BULK = 5000
 """Bans and events in one write from which on the memory that it took is given back at once."""
 
 CLUES = 200
-"""Bans whose lines are looked for with one write; of a greater burst they are read back when somebody asks, from the logs."""
+"""Events whose lines are looked for with one write; of a greater burst they are read back when somebody asks, from the logs."""
 
 FORGOTTEN = 30 * 86400.0
 """So old, in seconds, is the position of a log that is gone for good."""
@@ -104,7 +104,7 @@ class Scribe:
         self._positions: dict[str, Position] = {}
         self._moved: dict[str, None] = {}
         self._counted = self._whole = self._unread = self._unsynced = False
-        self._failures = self._clues = 0
+        self._failures = 0
         self._due: float | None = None
         self._writing: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -137,10 +137,7 @@ class Scribe:
                 self._desk.ends(change)
             else:
                 self._keys[change.jail, change.target] = None
-                clue = None
-                if self._clues < CLUES and (clue := self._desk.clue(change)) is not None:
-                    self._clues += 1
-                self._events.append(Event(now, "ban", change, change.why, clue=clue))
+                self._events.append(Event(now, "ban", change, change.why))
         if changes:
             self._write_within(BEHIND)
 
@@ -275,12 +272,17 @@ class Scribe:
         windows = self._desk.windows(everything)
         sources = self._positions if whole else self._moved
         positions = {source: self._positions[source].render() for source in sources}
-        events = list(self._events)
+        events = [*map(self._with_clue, islice(self._events, CLUES)), *islice(self._events, CLUES, None)]
         self._keys, self._moved = {}, {}
         self._events.clear()
-        self._clues = 0
         self._counted = self._whole = False
         return Batch(bans, gone, events, windows, positions, everything, whole, self._clock())
+
+    def _with_clue(self, event: Event) -> Event:
+        """By what its lines are found is looked for now and not when the ban was made, which would have waited for it."""
+        if event.action != "ban" or event.clue is not None:
+            return event
+        return event._replace(clue=self._desk.clue(event.ban))
 
     def _put_back(self, batch: Batch) -> None:
         """What could not be written: the history waits, all else is taken anew with the next try."""
