@@ -67,6 +67,8 @@ def test_unit_of(ip, unit):
         ("192.0.2.0/24", Target("net", "192.0.2.0/24")),
         ("2001:db8::/32", Target("net", "2001:db8::/32")),
         ("::ffff:192.0.2.0/120", Target("net", "192.0.2.0/24")),
+        ("2001:db8::7%eth0", Target("net", "2001:db8::7")),
+        ("fe80::%eth0/64", Target("net", "fe80::/64")),
         ("login:192.0.2.7", Target("login", "192.0.2.7")),
     ],
 )

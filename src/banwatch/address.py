@@ -5,6 +5,7 @@ Text and not objects: a str keeps its hash, so that it is the fastest dictionary
 log and the client show. A single address is written without /32 or /128. Pure.
 """
 
+import re
 import socket
 from collections.abc import Mapping
 from functools import lru_cache
@@ -20,6 +21,7 @@ _MAPPED_BYTES = bytes(10) + b"\xff\xff"
 _SIX_TO_FOUR = b"\x20\x02"
 _REMEMBERED = 8192
 _LONGEST = 64
+_ZONE = re.compile(r"(?<=[0-9a-fA-F:])%[^/]*")
 _SHARED = (bytes.fromhex("0064ff9b0000000000000000"), bytes.fromhex("20010000"))
 """The beginnings of NAT64 (64:ff9b::/96) and Teredo (2001::/32) addresses, behind each of which many hosts are."""
 
@@ -70,7 +72,7 @@ def parse_network(text: str) -> Network:
     """
     The network that `text` names; a bare address is a network of one.
 
-    IPv4 inside ::ffff:0:0/96 is IPv4.
+    IPv4 inside ::ffff:0:0/96 is IPv4, and an IPv6 zone (fe80::1%eth0) is dropped, as in canonical_ip.
 
     Raises:
         ValueError: it is no address or network, or it has host bits set; the message says which.
@@ -78,7 +80,7 @@ def parse_network(text: str) -> Network:
     bare = text.strip()
     if bare.startswith("[") and bare.endswith("]"):
         bare = bare[1:-1]
-    network = ip_network(bare)
+    network = ip_network(_ZONE.sub("", bare))
     if network.version == 6 and network.prefixlen >= 96 and network.subnet_of(_MAPPED):  # type: ignore[arg-type]
         return IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
     return network
