@@ -84,6 +84,8 @@ async def test_what_is_left_out():
         ({"jail": "web", "who": "192.0.2.8", "until": None}, "there is no jail 'web'; --map web=JAIL names one that there is"),
         ({"jail": "sshd", "who": "192.0.2.8"}, "192.0.2.8: until is missing"),
         ({"jail": "sshd", "who": "192.0.2.8", "until": "x"}, "192.0.2.8: expected at and until in seconds since the epoch"),
+        ({"jail": "sshd", "who": "192.0.2.8", "until": 1e300}, "192.0.2.8: expected a time since the epoch, and an end within"),
+        ({"jail": "sshd", "who": "192.0.2.8", "until": None, "at": -1e300}, "192.0.2.8: expected a time since the epoch"),
     ],
 )
 async def test_all_or_nothing(wrong, message):

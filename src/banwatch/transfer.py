@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from banwatch.address import by_of, parse_who
+from banwatch.config.duration import LONGEST
 from banwatch.control.peer import Peer
 from banwatch.control.protocol import is_number, is_text
 from banwatch.engine import Change, Engine
@@ -110,6 +111,8 @@ def _read(entry: object, engine: Engine, now: float) -> Ban:
     until, at = entry["until"], entry.get("at", now)
     if not (until is None or is_number(until)) or not is_number(at):
         raise ValueError(f"{target}: expected at and until in seconds since the epoch")
+    if at < 0 or (until is not None and until > now + LONGEST):
+        raise ValueError(f"{target}: expected a time since the epoch, and an end within ten years, or null for ever")
     why = entry.get("why")
     return Ban(
         jail,
