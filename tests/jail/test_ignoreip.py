@@ -35,6 +35,8 @@ GUARD = Guard(
         ("2001:db8:cafe:1::/64", "in ignoreip 2001:db8:cafe::/48"),
         ("2001:db8:1:1::/64", "holds ignoreip 2001:db8:1:1::5"),
         ("2001:db8:1:2::/64", None),
+        ("255.255.255.255", "nobody's address"),
+        ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "nobody's address"),
     ],
 )
 def test_ignored_addresses_and_networks(who, reason):

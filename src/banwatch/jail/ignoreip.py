@@ -17,7 +17,14 @@ CACHED = 8192
 """Addresses whose unit is remembered; when it is full, all are forgotten, which costs a moment and bounds the memory."""
 
 # Banning these would cut this host off from itself or from its router, whatever the configuration says.
-_ALWAYS = (("127.0.0.0/8", "own address"), ("::1", "own address"), ("fe80::/10", "link-local address"))
+# The last two nobody has: they are the mark in each set, which bans must not touch.
+_ALWAYS = (
+    ("127.0.0.0/8", "own address"),
+    ("::1", "own address"),
+    ("fe80::/10", "link-local address"),
+    ("255.255.255.255", "nobody's address"),
+    ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "nobody's address"),
+)
 
 
 class Guard:
