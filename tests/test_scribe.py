@@ -163,6 +163,27 @@ async def test_what_is_due_is_written(home, hasty):
     assert saved.positions == {"/var/log/auth.log": chunk().position.render()}
 
 
+async def test_a_log_is_known_at_once(home, monkeypatch):
+    """
+    Whoever is killed within the first second has to know in the next life which file he had read: of a log that was
+    never seen the rotated ones are nobody's.
+    """
+    monkeypatch.setattr("banwatch.scribe.BEHIND", 3600.0)
+    monkeypatch.setattr("banwatch.scribe.IDLY_BEHIND", 3600.0)
+    scribe = home.scribe()
+    await scribe.load()
+    home.run(scribe)
+    for source in ("/var/log/auth.log", "/var/log/mail.log"):
+        async with scribe.reading(chunk(source=source)):
+            pass
+        await until(lambda: scribe._due is None and not scribe._turn.locked())
+        assert source in (await home.saved()).positions
+    async with scribe.reading(chunk(200)):
+        pass
+    assert scribe._due is not None
+    assert scribe._due > asyncio.get_running_loop().time() + 3000.0
+
+
 async def test_nothing_is_taken_within_a_chunk(home):
     """Half of its lines with a position before all of them would count twice in another life."""
     scribe = home.scribe()

@@ -161,12 +161,15 @@ class Scribe:
         try:
             yield
         finally:
+            within = BEHIND if self._counted else IDLY_BEHIND
+            if chunk.source not in self._positions:
+                within = 0.0  # without a position the next life would know nothing of files that were rotated away meanwhile
             self._positions[chunk.source] = chunk.position
             self._moved[chunk.source] = None
             self._under_way -= 1
             if not self._under_way:
                 self._between.set()
-            self._write_within(BEHIND if self._counted else IDLY_BEHIND)
+            self._write_within(within)
 
     def counted(self) -> None:
         """Something in the chunk that is worked on has counted."""
