@@ -148,6 +148,8 @@ class Daemon:
             surroundings = Surroundings(*await self._watch_addresses(stack))
             self._ledger.engine = engine = Engine(config, surroundings, journaled=True, doors=self._doors)
             self._keeper = Keeper(engine, self._enforcer, self._reporter, self._clock, self._record)
+            stack.callback(gc.enable)
+            gc.disable()  # until all stands; a hundred thousand bans are no garbage
             self._scribe.changed(self._ledger.restore(await self._scribe.load()))
             self._reporter.remembered(engine.book)
             self._clock.listen(self._step_clock, self._keeper.rearm)
@@ -190,7 +192,6 @@ class Daemon:
         async with asyncio.TaskGroup() as tasks:
             loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload_by_signal()))
             running = [tasks.create_task(self._enforcer.run())]
-            gc.disable()  # a hundred thousand bans are no garbage
             await self._reconciler.compare(thoroughly=True)
             now = self._clock()
             self._keeper.enact([*self.engine.drop_ignored(now), *self.engine.follow_enforce(now)])
