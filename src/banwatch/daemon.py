@@ -67,6 +67,9 @@ SWEEP_SECONDS = 60.0
 PIECE_BYTES = 64 * 1024
 """So much of a log is worked on at once; under an attack that takes a few milliseconds, in which nothing else happens."""
 
+LASTING = frozenset({"ban", "unban", "allow", "import"})
+"""Commands whose changes are on the disk, and in the files of the services, before they are acknowledged."""
+
 Key = tuple[str, Target]
 
 
@@ -375,8 +378,6 @@ class Daemon:
             async with self._changing:
                 await self._switch_on(off)
         await self._keeper.carry_out(changes)
-        await self._doors.settle()
-        await self._scribe.flush()
 
     def view(self, jail: str) -> JailView:
         """State, open files and problems of a jail."""
@@ -482,16 +483,20 @@ class Daemon:
     def _make_server(self, config: Config) -> Server:
         """The server whose answers wait until there is something to tell."""
 
-        def when_ready(handler: Handler) -> Handler:
+        def when_ready(name: str, handler: Handler) -> Handler:
             async def answer(params: Mapping[str, Any], peer: Peer) -> Any:
                 await self._ready.wait()
-                return await handler(params, peer)
+                result = await handler(params, peer)
+                if name in LASTING:  # once for all of a command, however many it is about
+                    await self._doors.settle()
+                    await self._scribe.flush()
+                return result
 
             return answer
 
         control = config.daemon.control
         rooms = (Commands(self, self._clock), Inquiry(self, self._clock), Transfer(self, self._clock))
-        handlers = {name: when_ready(handler) for room in rooms for name, handler in room.handlers().items()}
+        handlers = {name: when_ready(name, handler) for room in rooms for name, handler in room.handlers().items()}
         return Server(self._options.socket or control.socket, control.group, control.ask, handlers, self._log)
 
     def _make_store(self, config: Config) -> Store:
