@@ -49,7 +49,7 @@ def main() -> None:
         database = Database.open(path)
 
         def write(**fields: object) -> None:
-            database.write(Batch(at=NOW, **fields), lambda _: ())  # type: ignore[arg-type]
+            database.write(Batch(at=NOW, **fields))  # type: ignore[arg-type]
 
         keys = [(address(number * 7919 & 0xFFFFFF), (NOW + number, "root")) for number in range(100_000)]
         many, some = [Delta("sshd", "ip", "", keys)], [Delta("sshd", "ip", "", keys[::10])]

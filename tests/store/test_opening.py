@@ -3,7 +3,7 @@
 import sqlite3
 
 import pytest
-from tests.store.conftest import ban, batch, delta, unread
+from tests.store.conftest import ban, batch, delta
 
 from banwatch.errors import StoreError
 from banwatch.store.database import Database
@@ -16,7 +16,7 @@ def test_an_old_one_is_brought_forward(tmp_path):
     """From the first version to a later one in one transaction, with all that is in it."""
     path = tmp_path / "db"
     database = Database.open(path, migrations=FIRST)
-    database.write(batch(bans=[ban()], windows=[delta(("a", (1.0, None)))], positions={"/a": "1"}), unread)
+    database.write(batch(bans=[ban()], windows=[delta(("a", (1.0, None)))], positions={"/a": "1"}))
     saved = database.load()
     database.close()
     later = [*MIGRATIONS, ["ALTER TABLE bans ADD COLUMN more TEXT DEFAULT 'x'"], ["CREATE TABLE another (id INTEGER)"]]

@@ -7,14 +7,16 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 
 import pytest
 from tests.store.conftest import NOW, ban, batch, unread
 
 from banwatch.errors import StoreError
 from banwatch.store.database import Database
-from banwatch.store.store import FileStore
-from banwatch.store.values import Event, Saved
+from banwatch.store.store import REST, WAITING, FileStore
+from banwatch.store.values import Event, Line, Saved
 
 
 @pytest.fixture
@@ -40,6 +42,56 @@ async def test_another_life_finds_it(store, path):
     assert (await again.load()).bans == [ban()]
     assert [event.ban for event in await again.history(None, 0.0, 10)] == [ban()]
     await again.close()
+
+
+async def test_evidence_is_looked_for_after_the_write(path):
+    """A write does not wait for it; it comes by itself, or at once when somebody asks for the history, or at the end."""
+    looking, line = threading.Event(), Line("/var/log/auth.log", 7, NOW, "Failed password")
+    asked = []
+
+    def read(clues):
+        asked.append(list(clues))
+        looking.wait(10)
+        return [(line,)] * len(clues)
+
+    store = FileStore(path, read)
+    event = Event(NOW, "ban", ban(), "")
+    await store.write(batch(events=[event._replace(clue="one"), event]))
+    assert asked == []
+    looking.set()
+    assert [one.evidence for one in await store.history(None, 0.0, 10)] == [(line,), ()]
+    await store.write(batch(events=[event._replace(clue="two")]))
+    await store.close()
+    assert asked == [["one"], ["two"]]
+    again = FileStore(path, unread)
+    assert [one.evidence for one in await again.history(None, 0.0, 10)] == [(line,), (), (line,)]
+    await again.close()
+
+
+async def test_evidence_takes_a_tenth_of_the_time(path):
+    """After each look there is a rest; of more than a few hundred bans that come meanwhile the newest have theirs found."""
+    done, asked = asyncio.Event(), []
+    loop = asyncio.get_running_loop()
+
+    def read(clues):
+        asked.append(list(clues))
+        end = time.thread_time() + 0.02
+        while time.thread_time() < end:
+            pass
+        loop.call_soon_threadsafe(done.set)
+        return [()] * len(clues)
+
+    store = FileStore(path, read)
+    event = Event(NOW, "ban", ban(), "")
+    await store.write(batch(events=[event._replace(clue=0)]))
+    await asyncio.wait_for(done.wait(), 10)
+    began = loop.time()
+    done.clear()
+    await store.write(batch(events=[event._replace(clue=number) for number in range(WAITING + 50)]))
+    await asyncio.wait_for(done.wait(), 10)
+    assert loop.time() - began >= 0.02 * REST * 0.5
+    assert asked == [[0], list(range(50, WAITING + 50))]
+    await store.close()
 
 
 async def test_it_has_its_name_and_its_wish(store, path):
@@ -192,7 +244,7 @@ def test_a_file_system_that_became_read_only(tmp_path):
         tmp_path,
         """
         if os.fork() == 0:
-            Database.open(path / "banwatch.db").write(batch(bans=[ban()]), unread)
+            Database.open(path / "banwatch.db").write(batch(bans=[ban()]))
             os._exit(0)
         os.wait()
         subprocess.run(["mount", "-o", "remount,ro", path], check=True)

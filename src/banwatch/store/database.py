@@ -6,7 +6,7 @@ too is written with `durable`. A connection that met any error is of no use any 
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import chain
 from operator import itemgetter
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 from banwatch.errors import StoreError
 from banwatch.store.journal import Journal
 from banwatch.store.opening import check_version, make_file, pragma, prepare, told, understood
-from banwatch.store.rows import BAN_COLUMNS, ban_row, bans_of, event_of, event_row, text_of
+from banwatch.store.rows import BAN_COLUMNS, ban_row, bans_of, event_of, event_row, evidence_text, text_of
 from banwatch.store.schema import MIGRATIONS
 from banwatch.store.values import Batch, Event, Line, Saved
 
@@ -47,6 +47,15 @@ class Bounds(NamedTuple):
 
 
 BOUNDS = Bounds()
+
+
+class Missing(NamedTuple):
+    """An event whose evidence is not there yet: the file that it is in, its row, and by what its evidence is found."""
+
+    file: tuple[int, int]
+    row: int
+    clue: Any
+
 
 Reader = Callable[[Sequence[Any]], Sequence[Sequence[Line]]]
 """Gives the lines that belong to each of some clues."""
@@ -133,17 +142,15 @@ class Database:
             positions = dict(self._run("SELECT source, position FROM positions"))
             return Saved(bans, self._journal.load(), positions, None if written is None else written[0])
 
-    def write(self, batch: Batch, read: Reader, durable: bool = False) -> None:
+    def write(self, batch: Batch, durable: bool = False) -> list[Missing]:
         """
-        All of `batch`, or nothing.
+        All of `batch`, or nothing: the events whose evidence is not there yet.
 
         Args:
-            read: finds the evidence of events.
             durable: return when it is on the disk.
         Raises:
             StoreError: nothing was written.
         """
-        events = _with_evidence(batch.events, read)
         with told(self._path, "written"):
             self._check_place()
             self._run(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -152,7 +159,7 @@ class Database:
                 self._write_book(batch)
                 self._journal.write(batch)
                 self._write_positions(batch)
-                self._insert(f"history ({_EVENT_COLUMNS})", 16, map(event_row, events))
+                missing = self._write_events(batch.events)
                 self._prune(batch.at)
                 self._run("INSERT OR REPLACE INTO meta (id, at) VALUES (1, ?)", (batch.at,))
                 self._run("COMMIT")
@@ -161,6 +168,20 @@ class Database:
                     self._run("ROLLBACK")
                 raise
             self._run(f"PRAGMA incremental_vacuum({PAGES})").fetchall()
+        return missing
+
+    def fill(self, missing: Sequence[Missing], read: Reader) -> None:
+        """
+        Put the evidence of events in its place, as far as it is still to be had; those of another file are left out.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        missing = [one for one in missing if one.file == self._identity]
+        found = read([one.clue for one in missing]) if missing else ()
+        rows = [(evidence_text(lines), one.row) for one, lines in zip(missing, found, strict=False) if lines]
+        with told(self._path, "written"):
+            self._connection.executemany("UPDATE history SET evidence = ? WHERE id = ?", rows)
 
     def history(self, who: Sequence[tuple[str, str]] | None, since: float, most: int) -> list[Event]:
         """
@@ -190,6 +211,12 @@ class Database:
             rows = sorted(map(ban_row, batch.bans[start : start + SORTED]), key=itemgetter(0, 1, 2))
             self._insert(f"bans ({BAN_COLUMNS})", 12, rows)
 
+    def _write_events(self, events: Sequence[Event]) -> list[Missing]:
+        first = 1 + self._run("SELECT coalesce(max(id), 0) FROM history").fetchone()[0]
+        rows = ((number, *event_row(event)) for number, event in enumerate(events, first))
+        self._insert(f"history (id, {_EVENT_COLUMNS})", 17, rows)
+        return [Missing(self._identity, row, event.clue) for row, event in enumerate(events, first) if event.clue is not None]
+
     def _write_positions(self, batch: Batch) -> None:
         if batch.whole:
             self._run("DELETE FROM positions")
@@ -218,9 +245,3 @@ class Database:
             raise StoreError(f"{self._path} was removed") from None
         if (status.st_dev, status.st_ino) != self._identity:
             raise StoreError(f"{self._path} was replaced")
-
-
-def _with_evidence(events: Sequence[Event], read: Reader) -> Iterator[Event]:
-    clues = [event.clue for event in events if event.clue is not None]
-    found = iter(read(clues) if clues else ())
-    return (event if event.clue is None else event._replace(evidence=next(found), clue=None) for event in events)

@@ -70,8 +70,12 @@ def bans_of(rows: Iterable[Row]) -> Iterator[Ban]:
 
 def event_row(event: Event) -> Row:
     """happened, action, reason, the columns of BAN_COLUMNS, evidence."""
-    evidence = _encode(event.evidence) if event.evidence else None
-    return (event.at, event.action, event.why, *ban_row(event.ban), evidence)
+    return (event.at, event.action, event.why, *ban_row(event.ban), evidence_text(event.evidence))
+
+
+def evidence_text(lines: Sequence[Line]) -> str | None:
+    """The column `evidence`; None for no lines."""
+    return _encode(lines) if lines else None
 
 
 def event_of(row: Row) -> Event:

@@ -7,15 +7,23 @@ batch has to be a whole one.
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from banwatch.errors import StoreError
 from banwatch.store.aside import set_aside
-from banwatch.store.database import BOUNDS, BUSY_SECONDS, Bounds, Database, Reader
+from banwatch.store.database import BOUNDS, BUSY_SECONDS, Bounds, Database, Missing, Reader
 from banwatch.store.values import Batch, Event, Saved
+
+WAITING = 200
+"""Events whose evidence is waited for; of more the newest."""
+
+REST = 9.0
+"""Looking for evidence is followed by so many times as long in which it is not looked for."""
 
 T = TypeVar("T")
 
@@ -77,6 +85,10 @@ class FileStore:
         self._clock = clock
         self._busy = busy
         self._database: Database | None = None
+        self._missing: deque[Missing] = deque(maxlen=WAITING)
+        self._rest_until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._filling: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
 
     @property
@@ -91,13 +103,38 @@ class FileStore:
         return await self._run(self._load)
 
     async def write(self, batch: Batch, durable: bool = False) -> None:
-        await self._run(lambda: self._with(lambda database: database.write(batch, self._read, durable)))
+        self._missing.extend(await self._run(lambda: self._with(lambda database: database.write(batch, durable))))
+        self._fill_soon()
 
     async def history(self, who: Sequence[Who] | None, since: float, most: int) -> Sequence[Event]:
+        await self._fill()
         return await self._run(lambda: self._with(lambda database: database.history(who, since, most)))
 
     async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._fill()
         await self._run(self._drop)
+
+    def _fill_soon(self) -> None:
+        """Find the evidence of what was written, in so little of the time that nobody else feels it."""
+        if self._missing and self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(max(self._rest_until, loop.time()), self._start_to_fill)
+
+    def _start_to_fill(self) -> None:
+        self._filling = asyncio.create_task(self._fill())
+
+    async def _fill(self) -> None:
+        self._timer = None
+        missing = list(self._missing)
+        if not missing:
+            return
+        self._missing.clear()
+        with suppress(StoreError):  # what cannot be written is read from the logs when somebody asks
+            took = await self._run(lambda: self._with(lambda database: _timed(lambda: database.fill(missing, self._read))))
+            self._rest_until = asyncio.get_running_loop().time() + took * REST
+        self._fill_soon()
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -139,3 +176,10 @@ class FileStore:
         if self._database is not None:
             self._database.close()
             self._database = None
+
+
+def _timed(work: Callable[[], object]) -> float:
+    """How many seconds of the processor it took."""
+    began = time.thread_time()
+    work()
+    return time.thread_time() - began
