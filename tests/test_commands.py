@@ -270,7 +270,7 @@ async def test_status(house):
     assert reply["jails"] == [
         {
             "jail": "sshd", "currently_failed": 0, "total_failed": 0, "file_list": [], "currently_banned": 1,
-            "total_banned": 1, "banned": ["192.0.2.7"], "state": "on", "enforce": True, "problems": [],
+            "total_banned": 1, "banned": ["192.0.2.7"], "state": "on", "enforce": True, "leaks": [], "problems": [],
         }
     ]  # fmt: skip
     assert [jail["jail"] for jail in (await ask("status"))["jails"]] == ["manual", "sshd"]

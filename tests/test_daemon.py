@@ -868,3 +868,25 @@ def test_auto_without_iptables(start):
     line = start(wrap=("unshare", "--mount", "sh", "-c", hide, "sh")).await_line("protecting this host")
     assert "firewall=nftables" in line
     assert "no ipset, so it is nftables: iptables and iptables-restore: not found" in line
+
+
+def test_a_leak_is_told_with_its_reason(start, home):
+    """Who is banned for longer and fails all the same is told of once, by log, status and why, with what was found by looking."""
+    configure(home)
+    daemon = start()
+    daemon.client("ban", "sshd", "198.51.100.7", "--for", "1h")
+    [ban] = map(json.loads, daemon.client("export").stdout.splitlines())
+    daemon.client("unban", "198.51.100.7")
+    (home / "bans.json").write_text(json.dumps(ban | {"at": ban["at"] - 60.0}))
+    daemon.client("import", str(home / "bans.json"))
+    daemon.write("198.51.100.7")
+    line = daemon.await_line("leak")
+    assert "who=198.51.100.7" in line
+    assert "no packets of his were dropped; he may come by another port" in line
+    daemon.write("198.51.100.7")
+    daemon.write(*["198.51.100.8"] * 3)
+    daemon.await_line(r"Ban 198\.51\.100\.8$")
+    assert sum("leak" in line for line in daemon.lines) == 1
+    status = daemon.client("status", "sshd")
+    assert "sshd: leak: 198.51.100.7 is banned and gets through (2 failures): no packets of his were dropped" in status.stderr
+    assert "gets through all the same, 2 failures since then: no packets" in daemon.client("why", "198.51.100.7").stdout

@@ -274,3 +274,36 @@ def test_expiry_of_an_allowance_reaches_the_guards():
     engine.ban([Ban(ALLOW, HOST, "ip", START, START + 10.0, origin="manual")])
     changes = engine.feed(chunk((20, FAIL), (21, FAIL), (22, FAIL)), START + 22)
     assert facts(changes)[-1] == ("Ban", "192.0.2.7", 22.0)
+
+
+def test_failures_of_who_is_banned_are_leaks():
+    """More than 5 s after the ban, as they are written; each ban is told once, and its end makes an end of it."""
+    engine = Engine(config(jail()))
+    engine.feed(chunk((0, FAIL), (0, FAIL), (0, FAIL)), START)
+    engine.feed(chunk((4, FAIL)), START + 4)
+    assert engine.take_leaks() == []
+    engine.feed(chunk((6, FAIL), (7, "Failed for root from 192.0.2.8"), (8, FAIL), read_at=START + 8), START + 8)
+    [leak] = engine.take_leaks()
+    assert (leak.ban.target, leak.failures, leak.at) == (HOST, 2, START + 8)
+    engine.feed(chunk((9, FAIL), live=False), START + 9)
+    assert engine.take_leaks() == []
+    assert engine.jails["sshd"].leaks.total == 2
+    engine.unban([("sshd", HOST)], START + 10, "by command")
+    assert engine.jails["sshd"].leaks.all() == []
+
+
+def test_every_way_of_a_line_finds_leaks():
+    """With one jail on a log or with two, and for bans by hand."""
+    for jails in ((jail(),), (jail(), jail("other"))):
+        engine = Engine(config(*jails))
+        engine.ban([Ban("sshd", HOST, "ip", START, None, origin="manual")])
+        engine.feed(chunk((60, FAIL), (61, "Accepted for root from 192.0.2.7")), START + 61)
+        assert [leak.failures for leak in engine.take_leaks()] == [1]
+
+
+def test_what_is_only_recorded_has_no_leaks():
+    """Nobody is kept out by a jail that only looks on."""
+    engine = Engine(config(jail(enforce=False)))
+    engine.feed(chunk((0, FAIL), (0, FAIL), (0, FAIL)), START)
+    engine.feed(chunk((60, FAIL)), START + 60)
+    assert engine.take_leaks() == []

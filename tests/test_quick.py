@@ -87,7 +87,7 @@ def state(engine):
         sorted(engine.book),
         [list(jail.window(rule.name).items()) for rule in jail.spec.rules],
         {realm: dict(grace) for realm, grace in jail._graces.items()},
-        (jail.total_failed, jail.ignored, jail.spared, jail.long_logins, jail.lag),
+        (jail.total_failed, jail.ignored, jail.spared, jail.long_logins, jail.lag, jail.leaks.total),
         (engine.skewed, engine.premature, engine.lanes.scanned()),
         once and (once.held, once.evicted, once.time),
         once and {who: (h.at, h.told, h.counted, h.voices, h.sessions, h.owed) for who, h in once.hosts("sshd").items()},

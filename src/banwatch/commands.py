@@ -249,6 +249,10 @@ class Commands:
             "banned": banned,
             "state": view.state,
             "enforce": engine.config.jails[name].enforce,
+            "leaks": [
+                {"who": leak.ban.target.who, "failures": leak.failures, "at": leak.at, "reason": leak.reason}
+                for leak in jail.leaks.all()
+            ],
             "problems": list(view.problems),
         }
 

@@ -37,9 +37,11 @@ from banwatch.firewall.open import open_firewall
 from banwatch.firewall.refusal import refusal
 from banwatch.host.addresses import UNKNOWN, AddressWatch, HostAddresses
 from banwatch.host.clock import Clock
+from banwatch.host.connections import local_ports_of
 from banwatch.host.memory import give_back
 from banwatch.host.systemd import Notifier
 from banwatch.inquiry import Held, Inquiry
+from banwatch.jail.leaks import Leak, likely_reason
 from banwatch.keeper import Keeper
 from banwatch.lanes import Patterns, compile_scanners
 from banwatch.learn import is_worth_it, learn_logins
@@ -69,6 +71,9 @@ PIECE_BYTES = 64 * 1024
 
 LASTING = frozenset({"ban", "unban", "allow", "import"})
 """Commands whose changes are on the disk, and in the files of the services, before they are acknowledged."""
+
+LOOKING = 8
+"""Leaks that are looked into at the same time; of more at once `status` tells, without a reason."""
 
 Key = tuple[str, Target]
 
@@ -119,6 +124,7 @@ class Daemon:
         self._feeding = asyncio.Lock()  # held while a chunk is worked on
         self._changing = asyncio.Lock()  # held while which jails there are, or are on, changes
         self._faults: list[str] = []
+        self._looking: set[asyncio.Task[None]] = set()
 
     # Life
 
@@ -308,6 +314,7 @@ class Daemon:
             self._keeper.enact(self.engine.feed(chunk, self._clock()))
             self._counting.set()
             self._tell_alarms()
+            self._tell_leaks()
             if self.engine.lanes.scanned().matches > before:
                 self._scribe.counted()
         except Exception:
@@ -324,6 +331,25 @@ class Daemon:
         self._counting.set()
         self._scribe.counted()
         self._tell_alarms()
+
+    def _tell_leaks(self) -> None:
+        for leak in self.engine.take_leaks():
+            if len(self._looking) < LOOKING:
+                task = asyncio.create_task(self._look_into(leak))
+                self._looking.add(task)
+                task.add_done_callback(self._looking.discard)
+
+    async def _look_into(self, leak: Leak) -> None:
+        """Find out how somebody who is banned may get through, and tell it, once for each ban."""
+        ban, held = leak.ban, None
+        with suppress(FirewallError):
+            held = await self.held(ban)
+        spec = self.engine.config.jails.get(ban.jail)
+        if spec is None:
+            return
+        ports = await asyncio.to_thread(local_ports_of, ban.target.who)
+        leak.reason = likely_reason(spec, self.in_force(ban) and held is not None, 0 if held is None else held.dropped, ports)
+        self._log.warning("leak: who is banned gets through", jail=ban.jail, who=str(ban.target), reason=leak.reason)
 
     def _tell_alarms(self) -> None:
         for alarm in self.engine.take_alarms():

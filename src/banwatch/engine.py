@@ -6,6 +6,7 @@ Decides: joins filter, jail and book, and nothing that does I/O. The daemon, `re
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from banwatch.jail.allowed import REASON as ALLOWED
 from banwatch.jail.allowed import Allowed
 from banwatch.jail.ignoreip import Guard
 from banwatch.jail.jail import Jail
+from banwatch.jail.leaks import Leak
 from banwatch.lanes import Lanes, Scanners
 from banwatch.login import canonical_login
 from banwatch.model import ALLOW, Alarm, Ban, Chunk, Match, Target, Unban
@@ -111,7 +113,8 @@ class Engine:
         live, late = chunk.live, not chunk.live and now is not None
         names, behind = lane.names, lane.jails
         onces = lane.once if witness is None else lane.none
-        put_down = self.book.ban
+        put_down, bans_of = self.book.ban, self.book.of_jail
+        watched = live and now is not None  # only what is written now tells of somebody who gets through now
 
         def enter(bans: Iterable[Ban]) -> None:
             for ban in bans:
@@ -153,6 +156,8 @@ class Engine:
             for jail in behind[lens]:
                 if late and at < now - jail.lookback:  # type: ignore[operator]
                     continue
+                if watched and ip is not None and jail.counts(kind) and (unit := jail.counted[ip]) is not None:
+                    jail.note_leak(unit, at, attempts, bans_of(jail.spec.name))
                 enter(jail.count(kind, ip, login, attempts, at, at if now is None else now, read_at))
 
         noted = self._behind_doors(names, note)
@@ -164,7 +169,9 @@ class Engine:
                 return
             (jail,) = behind[lens]
             within = (-inf, inf) if now is None else (now - (SKEW if live else jail.lookback), now)
-            when = When(now, read_at, within, lambda: self._due)
+            bans = bans_of(jail.spec.name) if watched else {}
+            leak = partial(jail.note_leak, bans=bans) if bans else None
+            when = When(now, read_at, within, lambda: self._due, leak)
             count_quickly(Way(matcher, names[lens], onces[lens], jail), lines, when, note, enter)
 
         present = read_at if now is None else now
@@ -187,6 +194,13 @@ class Engine:
         if changes:
             self._note_due()
         return changes
+
+    def take_leaks(self) -> list[Leak]:
+        """The leaks that were found since somebody took them last, one for each ban."""
+        leaks = [leak for jail in self.jails.values() for leak in jail.leaks.fresh]
+        for jail in self.jails.values() if leaks else ():
+            jail.leaks.fresh.clear()
+        return leaks
 
     def take_alarms(self) -> list[Alarm]:
         """The alarms that were raised since somebody took them last."""

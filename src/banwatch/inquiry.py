@@ -116,8 +116,15 @@ class Inquiry:
             "forced": ban.forced,
             "enforced": self._archive.in_force(ban),
             "kernel": None if held is None else held._asdict(),
+            "leak": self._leak_of(ban),
             "lines": [line._asdict() for line in await self._lines(ban)],
         }
+
+    def _leak_of(self, ban: Ban) -> dict[str, Any] | None:
+        """What came of the ban that does not keep out whom it should."""
+        jail = self._archive.engine.jails.get(ban.jail)
+        leak = None if jail is None else jail.leaks.get(ban.target.who)
+        return None if leak is None else {"failures": leak.failures, "at": leak.at, "reason": leak.reason}
 
     async def _lines(self, ban: Ban) -> Sequence[Line]:
         """What the history has of the ban, else what the logs still have."""

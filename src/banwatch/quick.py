@@ -45,12 +45,14 @@ class When(NamedTuple):
         read_at: when the lines were read.
         within: from when to when the date of a line is taken as it is.
         due: the time from which on something has to happen first; asked again after each ban.
+        leak: is shown the unit, the time and the number of each failure: it may be of somebody who is banned. None if nobody is.
     """
 
     now: float | None
     read_at: float
     within: tuple[float, float]
     due: Callable[[], float]
+    leak: Callable[[str, float, int], object] | None = None
 
 
 def count_quickly(
@@ -64,7 +66,7 @@ def count_quickly(
         ban: is told the bans that are decided.
     """
     matcher, name, once, jail = way
-    now, read_at, (earliest, latest), due = when
+    now, read_at, (earliest, latest), due, leak = when
     ((head, fused, branches, named, form, reader),) = matcher.steps
     assert fused is not None
     match, lens = matcher.match, matcher.lens
@@ -152,6 +154,8 @@ def count_quickly(
         if now is not None and now - at > jail.lag:
             jail.lag = now - at
         failed += 1
+        if leak is not None:
+            leak(unit, at, 1)
         login = logins.get(login) or remember(login)
         if (banned := nets.get(unit)) is not None and at <= banned + LATEST and at >= banned - tally.earliest:
             continue

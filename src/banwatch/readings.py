@@ -42,6 +42,7 @@ def read_engine(engine: Engine) -> Iterator[Reading]:
         yield Reading("banwatch_jail_attempts_total", (name,), jail.total_failed)
         yield Reading("banwatch_jail_ignored_total", (name,), jail.ignored)
         yield Reading("banwatch_jail_spared_total", (name,), jail.spared)
+        yield Reading("banwatch_jail_leaks_total", (name,), jail.leaks.total)
         yield Reading("banwatch_jail_evictions_total", (name,), jail.evicted)
         for rule, keys in jail.tracked().items():
             yield Reading("banwatch_jail_keys_tracked", (name, rule), keys)

@@ -20,6 +20,7 @@ BAN = {
     "forced": False,
     "enforced": True,
     "kernel": {"left": 590.0, "dropped": 14},
+    "leak": {"failures": 2, "at": 1.0, "reason": "he is connected to port 2222"},
     "lines": [LINE, LINE | {"text": None}],
 }
 COUNT = {
@@ -46,6 +47,7 @@ def test_why(run, desk):
         "192.0.2.7: banned in sshd",
         "  sshd: 192.0.2.7 since 2026-05-28 20:26:40, until 2026-05-28 20:36:40: rule ip, 3 attempts in 600 s",
         "    in the kernel: 9m50s left, 14 packets dropped",
+        "    gets through all the same, 2 failures since then: he is connected to port 2222",
         r"    /var/log/auth.log at 77, 2026-05-28 20:26:40: Failed password for \x1b[2J from 192.0.2.7",
         "    /var/log/auth.log at 77, 2026-05-28 20:26:40: (not there any more)",
         "  never banned: own address",
@@ -56,7 +58,7 @@ def test_why(run, desk):
 
 def test_why_of_others(run, desk):
     """By hand, for ever; in no kernel; nothing known at all is exit code 1; JSON is the answer as it came."""
-    by_hand = BAN | {"rule": None, "origin": "manual", "until": None, "why": "by command", "kernel": None}
+    by_hand = BAN | {"rule": None, "origin": "manual", "until": None, "why": "by command", "kernel": None, "leak": None}
     desk.answer = NOTHING | {"bans": [by_hand]}
     assert run("why", "192.0.2.7")[1].splitlines()[1:3] == [
         "  sshd: 192.0.2.7 since 2026-05-28 20:26:40, for ever: manual, by command",

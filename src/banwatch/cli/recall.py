@@ -92,6 +92,9 @@ def render_why(answer: Mapping[str, Any]) -> Iterator[str]:
             yield f"    in the kernel: {left}, {kernel['dropped']} packets dropped"
         elif ban["by"] != "login":
             yield "    not in the kernel"
+        if (leak := ban.get("leak")) is not None:
+            times = f"{leak['failures']} failure{'s' * (leak['failures'] != 1)}"
+            yield f"    gets through all the same, {times} since then: {leak['reason'] or 'not looked into yet'}"
         yield from _lines(ban["lines"])
     for text in answer["spared"]:
         yield f"  never banned: {text}"

@@ -9,6 +9,9 @@ from typing import Any
 
 from banwatch.text import escape
 
+LEAKS = 10
+"""So many are named of one jail."""
+
 
 def render_jails(jails: Iterable[Mapping[str, Any]]) -> str:
     """The tree of the daemon: how many jails there are that are not off, and which; given as `status` answers."""
@@ -38,10 +41,20 @@ def notes(status: Mapping[str, Any]) -> list[str]:
     lines = [f"degraded: {problem}" for problem in status["problems"]]
     for jail in status["jails"]:
         lines += [f"{jail['jail']}: {jail['state']}: {problem}" for problem in jail["problems"]]
+    for jail in status["jails"]:
+        leaks = jail.get("leaks", ())
+        lines += [_leak(jail["jail"], leak) for leak in leaks[:LEAKS]]
+        if len(leaks) > LEAKS:
+            lines.append(f"{jail['jail']}: {len(leaks) - LEAKS} more who are banned get through")
     lines += _name("waiting for their logs to appear", status, lambda jail: jail["state"] == "waiting" and not jail["problems"])
     lines += _name("off until their logs appear", status, lambda jail: jail["state"] == "off")
     lines += _name("ban nobody (enforce: false)", status, lambda jail: not jail["enforce"] and jail["state"] != "off")
     return lines
+
+
+def _leak(jail: str, leak: Mapping[str, Any]) -> str:
+    times = f"{leak['failures']} failure{'s' * (leak['failures'] != 1)}"
+    return f"{jail}: leak: {escape(leak['who'])} is banned and gets through ({times}): {leak['reason'] or 'not looked into yet'}"
 
 
 def _name(what: str, status: Mapping[str, Any], fits: Callable[[Mapping[str, Any]], bool]) -> list[str]:

@@ -7,7 +7,7 @@ One jail: the rules, their windows, and what becomes of each match.
 Pure: the time of the attempt and the present come as arguments.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from math import inf
 
@@ -18,6 +18,7 @@ from banwatch.jail.grace import LATEST, Grace
 from banwatch.jail.ignoreip import Guard
 from banwatch.jail.journaled import JournaledWindow
 from banwatch.jail.known import Known
+from banwatch.jail.leaks import Leaks
 from banwatch.jail.tally import BY, LONGEST_LOGIN, ByIp, Tally
 from banwatch.jail.window import Window
 from banwatch.login import canonical_login
@@ -51,6 +52,7 @@ class Jail:
             address; shared texts of logins; the addresses banned a moment ago; by how many seconds a line was behind at most.
         lookback: seconds before now within which an attempt can still count: the longest findtime.
         known: who got in, from where.
+        leaks: failures of those who are banned here.
         alarms: whose account looks compromised.
         raised: alarms that nobody has taken yet; whoever tells of them empties it.
     """
@@ -64,6 +66,7 @@ class Jail:
         self.spared: int = 0 if older is None else older.spared
         self.long_logins: int = 0 if older is None else older.long_logins
         self.known: Known = Known(journaled=journaled) if older is None else older.known
+        self.leaks: Leaks = Leaks() if older is None else older.leaks
         self.alarms: Alarms = Alarms(spec.alarm) if older is None else older.alarms
         self.alarms.spec = spec.alarm
         self.raised: list[Alarm] = []
@@ -159,6 +162,16 @@ class Jail:
             self.total_failed += attempts
         return self.ban(reached, at, now, read_at) if reached else ()
 
+    def note_leak(self, unit: str, at: float, attempts: int, bans: Mapping[Target, Ban]) -> None:
+        """Somebody at `unit` failed; a leak if he is banned, among `bans`, for longer than a moment."""
+        ban = bans.get(Target("net", unit))
+        if ban is not None and ban.enforce and at > ban.at + LATEST:
+            self.leaks.note(ban, at, attempts)
+
+    def counts(self, kind: str) -> bool:
+        """Whether some rule counts `kind`."""
+        return kind in self._routes
+
     def learn(self, ip: str, login: str, at: float) -> None:
         """`login` got in from `ip` once, long before: nothing has to be forgiven, and nobody to be warned."""
         unit = self._guard.unit(ip)
@@ -170,6 +183,7 @@ class Jail:
         """Empty the windows of `target`: after an unban it starts anew, with its next line."""
         self._empty(target)
         self._graces[target.realm].pop(target.who, None)
+        self.leaks.forget(target.who)
 
     def settle(self, target: Target, at: float) -> None:
         """Empty the windows of `target`, which was banned at `at`; its lines count again 5 s later."""

@@ -49,6 +49,7 @@ TABLE = (
     Entry(
         "banwatch_jail_spared_total", "counter", "Bans not made because they would have hit an ignored or own address", ("jail",)
     ),
+    Entry("banwatch_jail_leaks_total", "counter", "Failures of addresses that were banned for more than 5 s", ("jail",)),
     Entry("banwatch_jail_evictions_total", "counter", "Keys forgotten early because there were too many", ("jail",)),
     Entry("banwatch_jail_keys_tracked", "gauge", "Addresses, networks or logins with attempts within findtime", ("jail", "rule")),
     Entry("banwatch_jail_alarms_total", "counter", "Accounts that began to look compromised", ("jail",)),
