@@ -8,6 +8,7 @@ often than the few times of the suite; BANWATCH_SEED repeats a run.
 import os
 import random
 import signal
+import subprocess
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ from banwatch.store.database import Database
 pytestmark = pytest.mark.kernel
 
 KILLS = int(os.environ.get("BANWATCH_KILLS", "3"))
+MOST = max(2, min(40, 400 // KILLS))
+"""Lines in a piece; fewer in a longer run, so that filter.once has room for all sessions: what it forgets is another matter."""
 FILTER = """\
 header: '^<DATE> (?P<program>door)\\[(?P<pid>\\d+)\\]: '
 failregex:
@@ -52,7 +55,7 @@ class Writer:
 
     def write(self):
         """Some lines; the last one perhaps not to its end."""
-        lines = b"".join(self._line() for _ in range(self.chance.randint(1, 40)))
+        lines = b"".join(self._line() for _ in range(self.chance.randint(1, MOST)))
         self.written += lines
         data = self._rest + lines
         cut = self.chance.choice([len(data), len(data), self.chance.randint(0, len(data))])
@@ -66,13 +69,18 @@ class Writer:
         self._rest = b""
 
     def rotate(self):
-        """As logrotate does: the older ones move on, the log gets another name, a new one begins."""
+        """As logrotate does: older ones move on, the log gets another name, a new one begins; some are packed, now or later."""
         self.finish()
-        names = [self.path, *(self.path.with_name(f"{self.path.name}.{number}") for number in range(1, 500))]
-        last = next(number for number, name in enumerate(names) if not name.exists())
-        for number in range(last, 0, -1):
-            names[number - 1].rename(names[number])
+        older = sorted(self.path.parent.glob(f"{self.path.name}.*"), key=_number, reverse=True)
+        for file in older:
+            file.rename(file.with_name(f"{self.path.name}.{_number(file) + 1}{file.suffix * (file.suffix == '.gz')}"))
+        first = self.path.with_name(f"{self.path.name}.1")
+        self.path.rename(first)
         self.path.touch()
+        for number in (1, 2):
+            file = self.path.with_name(f"{self.path.name}.{number}")
+            if file.exists() and self.chance.random() < 0.3:
+                subprocess.run(["gzip", "--fast", str(file)], check=True)
 
     def _line(self):
         """One of a session; that of a hint comes again later, with the full line about the same attempt."""
@@ -85,6 +93,11 @@ class Writer:
             if what == "hint":
                 self._sessions.append((session, rest))
         return f"{_now()} door[{session}]: {what} {rest}\n".encode()
+
+
+def _number(file):
+    """Of a rotated log: door.log.7 and door.log.7.gz are the seventh."""
+    return int(file.name.removesuffix(".gz").rpartition(".")[2])
 
 
 def _now():
