@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from banwatch.model import Chunk, Position
+from banwatch.model import Ban, Chunk, Position, Target, is_enforced
 
 NUMBERS = st.integers(min_value=0, max_value=2**64)
 PLACES = st.builds(
@@ -66,3 +66,11 @@ def test_pieces(lines, size, ends):
     assert {(p.source, p.position, p.live, p.read_at, p.patterns) for p in pieces} <= {
         (chunk.source, chunk.position, True, 0.0, chunk.patterns)
     }
+
+
+def test_is_enforced():
+    """What is only recorded, and logins, are no business of the kernel."""
+    ban = Ban("sshd", Target("net", "192.0.2.7"), "ip", 0.0, None)
+    assert is_enforced(ban)
+    assert not is_enforced(ban._replace(enforce=False))
+    assert not is_enforced(ban._replace(target=Target("login", "bob")))

@@ -10,11 +10,12 @@ from typing import Any, Protocol
 
 from banwatch.address import by_of, unit_of
 from banwatch.control.peer import Peer
+from banwatch.describe import describe_ban, describe_leak
 from banwatch.engine import Change, Engine
 from banwatch.errors import ControlError, FirewallError
 from banwatch.jail.jail import Jail
 from banwatch.logins.gate import begins, is_strict
-from banwatch.model import ALLOW, Ban, Target
+from banwatch.model import ALLOW, Ban, Target, is_enforced
 from banwatch.switchboard import JailView
 from banwatch.who import as_named, everything, first_of, parse_targets, refuse, slices, too_wide
 
@@ -238,7 +239,7 @@ class Commands:
 
     def _describe_jail(self, name: str, jail: Jail) -> dict[str, Any]:
         engine, view = self._house.engine, self._house.view(name)
-        banned = [ban.target.who for ban in engine.book.of_jail(name).values() if ban.enforce and ban.target.realm == "net"]
+        banned = [ban.target.who for ban in engine.book.of_jail(name).values() if is_enforced(ban)]
         return {
             "jail": name,
             "currently_failed": jail.currently_failed(self._clock()),
@@ -249,10 +250,7 @@ class Commands:
             "banned": banned,
             "state": view.state,
             "enforce": engine.config.jails[name].enforce,
-            "leaks": [
-                {"who": leak.ban.target.who, "failures": leak.failures, "at": leak.at, "reason": leak.reason}
-                for leak in jail.leaks.all()
-            ],
+            "leaks": [{"who": leak.ban.target.who, **describe_leak(leak)} for leak in jail.leaks.all()],
             "problems": list(view.problems),
         }
 
@@ -268,18 +266,8 @@ class Commands:
         }
 
     def _describe_ban(self, ban: Ban, now: float, dropped: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-        return {
-            "jail": ban.jail,
-            "by": ban.by,
-            "who": ban.target.who,
-            "at": ban.at,
-            "until": ban.until,
-            "left": None if ban.until is None else max(0.0, ban.until - now),
-            "origin": ban.origin,
-            "rule": ban.rule,
-            "enforced": self._house.in_force(ban),
-            "dropped": dropped.get(ban.jail, {}).get(ban.target.who) if ban.target.realm == "net" else None,
-        }
+        packets = dropped.get(ban.jail, {}).get(ban.target.who) if ban.target.realm == "net" else None
+        return {**describe_ban(ban, now, self._house.in_force(ban)), "dropped": packets}
 
     def _describe_allowance(self, ban: Ban, now: float) -> dict[str, Any]:
         described = self._describe_ban(ban, now, {})

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from banwatch.errors import FirewallError
 from banwatch.firewall.base import Firewall
-from banwatch.model import Ban, Target, Unban
+from banwatch.model import Ban, Target, Unban, is_enforced
 
 RETRIES = (0.05, 0.2, 1.0, 5.0, 15.0, 30.0)
 
@@ -31,7 +31,7 @@ def key_of(change: Change) -> Key:
 def concerns_kernel(change: Change) -> bool:
     """Whether the kernel has to do something: not for logins, and not for what is only recorded."""
     ban = change.ban if isinstance(change, Unban) else change
-    return ban.enforce and ban.target.realm == "net"
+    return is_enforced(ban)
 
 
 class _Waiter:

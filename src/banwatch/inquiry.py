@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from banwatch.address import family_of, network_of, pack
 from banwatch.config.model import Rule
 from banwatch.control.peer import Peer
+from banwatch.describe import describe_ban, describe_leak
 from banwatch.engine import Engine
 from banwatch.errors import ControlError, FirewallError, StoreError
 from banwatch.evidence.clue import Clue, Where
@@ -103,18 +104,10 @@ class Inquiry:
         except FirewallError:
             held = None
         return {
-            "jail": ban.jail,
-            "by": ban.by,
-            "who": ban.target.who,
-            "at": ban.at,
-            "until": ban.until,
-            "left": None if ban.until is None else max(0.0, ban.until - now),
-            "origin": ban.origin,
-            "rule": ban.rule,
+            **describe_ban(ban, now, self._archive.in_force(ban)),
             "why": ban.why,
             "failures": ban.failures,
             "forced": ban.forced,
-            "enforced": self._archive.in_force(ban),
             "kernel": None if held is None else held._asdict(),
             "leak": self._leak_of(ban),
             "lines": [line._asdict() for line in await self._lines(ban)],
@@ -124,7 +117,7 @@ class Inquiry:
         """What came of the ban that does not keep out whom it should."""
         jail = self._archive.engine.jails.get(ban.jail)
         leak = None if jail is None else jail.leaks.get(ban.target.who)
-        return None if leak is None else {"failures": leak.failures, "at": leak.at, "reason": leak.reason}
+        return None if leak is None else describe_leak(leak)
 
     async def _lines(self, ban: Ban) -> Sequence[Line]:
         """What the history has of the ban, else what the logs still have."""

@@ -197,6 +197,11 @@ class Alarm(NamedTuple):
     why: str
 
 
+def is_enforced(ban: Ban) -> bool:
+    """Whether the kernel has to hold `ban`: not one that is only recorded, nor one on a login."""
+    return ban.enforce and ban.target.realm == "net"
+
+
 @dataclass(frozen=True, slots=True)
 class Unban:
     """The end of `ban`; `why` is "expired", "by command", "taken out by hand" and the like."""

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from banwatch.address import by_of
 from banwatch.book.ends import Ends, Entry
-from banwatch.model import ALLOW, Ban, Target, Unban
+from banwatch.model import ALLOW, Ban, Target, Unban, is_enforced
 
 Key = tuple[str, Target]
 
@@ -73,13 +73,13 @@ class Book:
         present = bans.get(ban.target)
         if present is not None and not self._outlasts(ban, present):
             return None
-        if (present is None or present.enforce < ban.enforce) and ban.enforce and ban.target.realm == "net":
+        if (present is None or present.enforce < ban.enforce) and is_enforced(ban):
             self.totals[ban.jail] = self.totals.get(ban.jail, 0) + 1
         if present is not None and present.forced:
             ban = ban._replace(forced=True)
         bans[ban.target] = ban
         self._size += present is None
-        self.enforced += _is_enforced(ban) - (present is not None and _is_enforced(present))
+        self.enforced += is_enforced(ban) - (present is not None and is_enforced(present))
         if ban.until is not None:
             self._ends.add(ban.until, ban.jail, ban.target)
         self._compact()
@@ -90,7 +90,7 @@ class Book:
         for ban in bans:
             self._jails.setdefault(ban.jail, {})[ban.target] = ban
             self._size += 1
-            if _is_enforced(ban):
+            if is_enforced(ban):
                 self.enforced += 1
                 self.totals[ban.jail] = self.totals.get(ban.jail, 0) + 1
         self._ends.renew(self._entries())
@@ -101,7 +101,7 @@ class Book:
         if ban is None:
             return None
         self._size -= 1
-        self.enforced -= _is_enforced(ban)
+        self.enforced -= is_enforced(ban)
         self._compact()
         return Unban(ban, now, why)
 
@@ -111,7 +111,7 @@ class Book:
         while (key := self._ends.pop(now)) is not None:
             ended.append(Unban(self._jails[key[0]].pop(key[1]), now, "expired"))
         self._size -= len(ended)
-        self.enforced -= sum(_is_enforced(unban.ban) for unban in ended)
+        self.enforced -= sum(is_enforced(unban.ban) for unban in ended)
         return ended
 
     def shed(self, now: float) -> list[Unban]:
@@ -129,7 +129,7 @@ class Book:
         for ban in spared:
             self._ends.add(ban.until or inf, ban.jail, ban.target)
         self.shed_count += len(over)
-        self.enforced -= sum(_is_enforced(unban.ban) for unban in over)
+        self.enforced -= sum(is_enforced(unban.ban) for unban in over)
         return over
 
     def next_expiry(self) -> float | None:
@@ -181,7 +181,3 @@ class Book:
             return True
         slack = _ADOPTED_SLACK if present.origin == "adopted" and ban.origin != "adopted" else 0.0
         return ban.until > present.until - slack
-
-
-def _is_enforced(ban: Ban) -> bool:
-    return ban.enforce and ban.target.realm == "net"

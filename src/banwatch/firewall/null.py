@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from banwatch.config.model import JailSpec
 from banwatch.errors import FirewallError
 from banwatch.firewall.base import Holding, Key, Members
-from banwatch.model import Ban
+from banwatch.model import Ban, is_enforced
 
 
 class NullFirewall:
@@ -41,7 +41,7 @@ class NullFirewall:
         return frozenset(jail.name for jail in jails) & {jail.name for jail in self.jails}
 
     async def ban(self, bans: Sequence[Ban], now: float) -> None:
-        self._until.update({(ban.jail, ban.target): ban.until for ban in bans if ban.enforce and ban.target.realm == "net"})
+        self._until.update({(ban.jail, ban.target): ban.until for ban in bans if is_enforced(ban)})
         if len(self._until) > 2 * self._swept + 1024:
             self._forget(now)
 
