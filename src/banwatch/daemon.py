@@ -9,6 +9,7 @@ the kernel.
 import asyncio
 import gc
 import signal
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ from banwatch.host.connections import local_ports_of
 from banwatch.host.memory import give_back
 from banwatch.host.systemd import Notifier
 from banwatch.inquiry import Held, Inquiry
+from banwatch.jail.leaks import MOST as MOST_LEAKS
 from banwatch.jail.leaks import Leak, likely_reason
 from banwatch.keeper import Keeper
 from banwatch.lanes import Patterns, compile_scanners
@@ -73,7 +75,7 @@ LASTING = frozenset({"ban", "unban", "allow", "import"})
 """Commands whose changes are on the disk, and in the files of the services, before they are acknowledged."""
 
 LOOKING = 8
-"""Leaks that are looked into at the same time; of more at once `status` tells, without a reason."""
+"""Leaks that are looked into together, once a second; of more than MOST_LEAKS that wait for it the newest."""
 
 Key = tuple[str, Target]
 
@@ -124,7 +126,8 @@ class Daemon:
         self._feeding = asyncio.Lock()  # held while a chunk is worked on
         self._changing = asyncio.Lock()  # held while which jails there are, or are on, changes
         self._faults: list[str] = []
-        self._looking: set[asyncio.Task[None]] = set()
+        self._leaks: deque[Leak] = deque(maxlen=MOST_LEAKS)
+        self._looking: asyncio.Task[None] | None = None
 
     # Life
 
@@ -227,6 +230,8 @@ class Daemon:
         await self._end()
 
     async def _end(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         self._keeper.disarm()
         await self._enforcer.settle()
         if self._flush:
@@ -310,12 +315,13 @@ class Daemon:
 
     def _feed(self, chunk: Chunk) -> None:
         try:
-            before = self.engine.lanes.scanned().matches
+            scanner = self.engine.lanes.of(chunk.patterns).scanner
+            before = scanner.matches
             self._keeper.enact(self.engine.feed(chunk, self._clock()))
             self._counting.set()
             self._tell_alarms()
             self._tell_leaks()
-            if self.engine.lanes.scanned().matches > before:
+            if scanner.matches > before:
                 self._scribe.counted()
         except Exception:
             # A fault of ours that some line has found must not end the protection from all the others.
@@ -333,23 +339,25 @@ class Daemon:
         self._tell_alarms()
 
     def _tell_leaks(self) -> None:
-        for leak in self.engine.take_leaks():
-            if len(self._looking) < LOOKING:
-                task = asyncio.create_task(self._look_into(leak))
-                self._looking.add(task)
-                task.add_done_callback(self._looking.discard)
+        self._leaks.extend(self.engine.take_leaks())
+        if self._leaks and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.create_task(self._look_into_leaks())
 
-    async def _look_into(self, leak: Leak) -> None:
-        """Find out how somebody who is banned may get through, and tell it, once for each ban."""
-        ban, held = leak.ban, None
-        with suppress(FirewallError):
-            held = await self.held(ban)
-        spec = self.engine.config.jails.get(ban.jail)
-        if spec is None:
-            return
-        ports = await asyncio.to_thread(local_ports_of, ban.target.who)
-        leak.reason = likely_reason(spec, self.in_force(ban) and held is not None, 0 if held is None else held.dropped, ports)
-        self._log.warning("leak: who is banned gets through", jail=ban.jail, who=str(ban.target), reason=leak.reason)
+    async def _look_into_leaks(self) -> None:
+        """Find out how those who are banned may get through, and tell it, once for each ban; sets are listed once for several."""
+        while self._leaks:
+            leaks = [self._leaks.popleft() for _ in range(min(LOOKING, len(self._leaks)))]
+            dropped: Mapping[str, Mapping[str, int]] = {}
+            with suppress(FirewallError):
+                dropped = await self.dropped()
+            for leak in leaks:
+                jail, who = leak.ban.jail, leak.ban.target.who
+                if (spec := self.engine.config.jails.get(jail)) is None:
+                    continue
+                ports = await asyncio.to_thread(local_ports_of, who)
+                leak.reason = likely_reason(spec, self.in_force(leak.ban), dropped.get(jail, {}).get(who, 0), ports)
+                self._log.warning("leak: who is banned gets through", jail=jail, who=who, reason=leak.reason)
+            await asyncio.sleep(1.0)
 
     def _tell_alarms(self) -> None:
         for alarm in self.engine.take_alarms():
